@@ -1,0 +1,185 @@
+//! The internet checksum (RFC 1071) of IPv4 headers and TCP segments.
+
+use crate::address::IpAddress;
+use crate::ip::PROTOCOL_TCP;
+use crate::packet::{Headers, Transport};
+
+/// What a checksum says about a segment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+pub enum ChecksumStatus {
+    /// It is that of the bytes.
+    Valid,
+    /// It is not.
+    Invalid,
+    /// Bytes that it covers are not there: the snap length cut them, they are in another fragment, a routing
+    /// header hides an address. Also for all protocols but TCP.
+    Unverifiable,
+}
+
+/// Whether the IPv4 header that `header` starts with has a correct checksum (RFC 791 section 3.1).
+///
+/// Bytes behind the header do not matter; a header that is cut or states less than 20 bytes is not valid.
+#[inline]
+#[must_use]
+pub fn ipv4_header_valid(header: &[u8]) -> bool {
+    let Some(first) = header.first() else {
+        return false;
+    };
+    let len = usize::from(first & 0x0f) << 2;
+    match header.get(..len) {
+        Some(header) if len >= 20 => Sum::default().bytes(header).fold() == 0xffff,
+        _ => false,
+    }
+}
+
+/// Verifies the TCP checksum of a parsed frame over the pseudo header of its IP version (RFC 9293 section 3.1,
+/// RFC 8200 section 8.1). `frame` is what `headers` were parsed from.
+#[inline]
+#[must_use]
+pub fn transport_valid(headers: &Headers, frame: &[u8]) -> ChecksumStatus {
+    let Transport::Tcp(tcp) = &headers.transport else {
+        return ChecksumStatus::Unverifiable;
+    };
+    if headers.rerouted || tcp.captured_len != tcp.payload_len {
+        return ChecksumStatus::Unverifiable;
+    }
+    let segment = headers.ip_payload(frame);
+    let pseudo = pseudo_header(headers.source, headers.destination, headers.ip_payload_len());
+    if pseudo.bytes(segment).fold() == 0xffff { ChecksumStatus::Valid } else { ChecksumStatus::Invalid }
+}
+
+/// The checksum to put into an IPv4 header whose checksum field is zero.
+#[must_use]
+pub fn ipv4_header_checksum(header: &[u8]) -> u16 {
+    Sum::default().bytes(header).checksum()
+}
+
+/// The checksum to put into a TCP segment whose checksum field is zero.
+///
+/// `segment` is the header with its options and the payload, below 4 GiB.
+#[must_use]
+pub fn tcp_checksum(source: IpAddress, destination: IpAddress, segment: &[u8]) -> u16 {
+    let len = u32::try_from(segment.len()).unwrap_or(u32::MAX);
+    pseudo_header(source, destination, len).bytes(segment).checksum()
+}
+
+/// The sum of the pseudo header of a TCP segment of `len` bytes.
+///
+/// One form serves both versions: the 0xffff in a v4-mapped address is zero in one's complement, and the
+/// other fields differ in their place only.
+#[inline]
+fn pseudo_header(source: IpAddress, destination: IpAddress, len: u32) -> Sum {
+    Sum::default().bytes(&source.0).bytes(&destination.0).bytes(&len.to_be_bytes()).bytes(&[0, PROTOCOL_TCP])
+}
+
+/// A one's complement sum of 16-bit words before it is folded.
+///
+/// Words are added in the byte order of the machine; one's complement lets the swap wait until the end
+/// (RFC 1071 section 2 B). The sum of 32-bit words in 64 bits overflows after 16 GiB at the earliest.
+#[derive(Clone, Copy, Default)]
+struct Sum(u64);
+
+impl Sum {
+    /// Adds bytes; all but the last addition of a sum must have an even number of them.
+    #[inline]
+    fn bytes(self, bytes: &[u8]) -> Self {
+        let (blocks, rest) = bytes.as_chunks::<32>();
+        // Independent lanes without carries between them are what the compiler makes vector code from.
+        let mut lanes = [0u64; 8];
+        for block in blocks {
+            let (words, _) = block.as_chunks::<4>();
+            for (lane, word) in lanes.iter_mut().zip(words) {
+                *lane = lane.wrapping_add(u64::from(u32::from_ne_bytes(*word)));
+            }
+        }
+        let mut sum = lanes.iter().fold(self.0, |sum, lane| sum.wrapping_add(*lane));
+        let (words, tail) = rest.as_chunks::<4>();
+        for word in words {
+            sum = sum.wrapping_add(u64::from(u32::from_ne_bytes(*word)));
+        }
+        let last = match *tail {
+            [a] => [a, 0, 0, 0],
+            [a, b] => [a, b, 0, 0],
+            [a, b, c] => [a, b, c, 0],
+            _ => [0; 4],
+        };
+        Self(sum.wrapping_add(u64::from(u32::from_ne_bytes(last))))
+    }
+
+    /// The sum in 16 bits, in the byte order of the machine.
+    #[inline]
+    fn fold(self) -> u16 {
+        let [a, b, c, d, e, f, g, h] = self.0.to_ne_bytes();
+        let quarters = [[a, b], [c, d], [e, f], [g, h]];
+        let sum =
+            quarters.iter().fold(0u32, |sum, pair| sum.wrapping_add(u32::from(u16::from_ne_bytes(*pair))));
+        // At most 4 * 0xffff: the carry is 3 at most, and adding it carries once more at most.
+        let sum = (sum & 0xffff).wrapping_add(sum >> 16);
+        let sum = (sum & 0xffff).wrapping_add(sum >> 16);
+        u16::try_from(sum).unwrap_or(u16::MAX)
+    }
+
+    /// The complement of the sum, as a number: what is written big-endian into a header.
+    fn checksum(self) -> u16 {
+        u16::from_be(!self.fold())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 1071's definition, word by word.
+    fn naive(bytes: &[u8]) -> u16 {
+        let mut sum = 0u32;
+        for pair in bytes.chunks(2) {
+            sum += u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0));
+            sum = (sum & 0xffff) + (sum >> 16);
+        }
+        u16::try_from(sum).unwrap()
+    }
+
+    #[test]
+    fn the_example_of_rfc_1071_sums_to_ddf2() {
+        let sum = Sum::default().bytes(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]);
+        assert_eq!(u16::from_be(sum.fold()), 0xddf2);
+        assert_eq!(sum.checksum(), !0xddf2);
+    }
+
+    #[test]
+    fn every_length_sums_as_the_definition_says() {
+        let bytes: Vec<u8> = (0..300u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+        for len in 0..bytes.len() {
+            let expected = naive(&bytes[..len]);
+            assert_eq!(u16::from_be(Sum::default().bytes(&bytes[..len]).fold()), expected, "{len}");
+        }
+        let ones = [0xff; 65_536];
+        assert_eq!(Sum::default().bytes(&ones).fold(), 0xffff);
+    }
+
+    #[test]
+    fn an_ipv4_header_is_valid_until_a_bit_changes() {
+        // The header of the example in Wikipedia's article on the IPv4 header checksum.
+        let header =
+            [0x45, 0, 0, 0x73, 0, 0, 0x40, 0, 0x40, 0x11, 0xb8, 0x61, 0xc0, 0xa8, 0, 1, 0xc0, 0xa8, 0, 0xc7];
+        assert!(ipv4_header_valid(&header));
+        assert!(ipv4_header_valid(&[&header[..], &[1, 2, 3]].concat()));
+        for bit in 8..160 {
+            let mut changed = header;
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(!ipv4_header_valid(&changed), "{bit}");
+        }
+        for len in 0..20 {
+            assert!(!ipv4_header_valid(&header[..len]));
+        }
+        assert!(!ipv4_header_valid(&[0; 20]));
+    }
+
+    #[test]
+    fn the_pseudo_header_of_ipv4_equals_its_mapped_form() {
+        let (source, destination) = ([192, 0, 2, 1], [198, 51, 100, 7]);
+        let ipv4 = [&source[..], &destination[..], &[0, 6, 0, 20]].concat();
+        let mapped = pseudo_header(IpAddress::v4(source), IpAddress::v4(destination), 20);
+        assert_eq!(u16::from_be(mapped.fold()), naive(&ipv4));
+    }
+}

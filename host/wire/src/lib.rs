@@ -1,0 +1,45 @@
+//! Packet headers as checked values: link layers, IP, TCP, checksums and sequence numbers.
+//!
+//! [`parse`] turns the bytes of one captured frame into [`Headers`]: a plain value of addresses, lengths
+//! and offsets, each of them checked against the bytes that were captured and against the lengths that the
+//! enclosing headers state. Who holds `Headers` never looks at a header's bytes again. What does not parse
+//! has a [`ParseError`] that is meant to be counted.
+//!
+//! Nothing here allocates, keeps state, reads a clock or panics, whatever the bytes are.
+//!
+//! [`Segment`] is the way back: it writes a TCP segment with correct lengths and checksums into a buffer of
+//! the caller.
+#![forbid(unsafe_code)]
+
+mod address;
+pub mod build;
+pub mod checksum;
+mod encapsulation;
+mod error;
+mod extension;
+mod flags;
+mod ip;
+mod ipv4;
+mod ipv6;
+mod link;
+mod options;
+mod packet;
+mod seq;
+mod tcp;
+
+#[cfg(test)]
+mod mutation;
+
+pub use address::IpAddress;
+pub use build::Segment;
+pub use checksum::{ChecksumStatus, ipv4_header_valid, transport_valid};
+pub use encapsulation::{Encapsulation, MPLS_LABELS_MAX, NO_LABEL, NO_VLAN, VLAN_TAGS_MAX};
+pub use error::ParseError;
+pub use extension::EXTENSION_HEADERS_MAX;
+pub use flags::TcpFlags;
+pub use ip::{Fragment, PROTOCOL_TCP};
+pub use link::LinkType;
+pub use options::TcpOptions;
+pub use packet::{Headers, Transport, parse};
+pub use seq::SeqNumber;
+pub use tcp::TcpHeader;

@@ -1,0 +1,327 @@
+//! From a frame to its headers.
+
+use crate::address::IpAddress;
+use crate::encapsulation::{Encapsulation, IpVersion, Network};
+use crate::error::ParseError;
+use crate::ip::{Fragment, IpHeader, PROTOCOL_TCP};
+use crate::link::{self, LinkType};
+use crate::tcp::{self, TcpHeader};
+use crate::{ipv4, ipv6};
+
+/// Everything that a frame's headers say, checked; offsets are in bytes from the start of the captured frame.
+///
+/// These hold: all headers up to the payload are captured; `ip_header_len <= ip_total_len`; the datagram ends
+/// within the length that the frame had on the wire.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Headers {
+    /// VLANs and MPLS label.
+    pub encapsulation: Encapsulation,
+    /// Where the IP header starts.
+    pub ip_offset: u16,
+    /// Bytes from the IP header to the transport header, options and extension headers included; to the data
+    /// when this is a fragment.
+    pub ip_header_len: u16,
+    /// Bytes of the datagram from the IP header on, by the IP header or, where that has none to state
+    /// (segmentation offload), by the wire.
+    pub ip_total_len: u32,
+    /// Source address.
+    pub source: IpAddress,
+    /// Destination address of the IP header.
+    pub destination: IpAddress,
+    /// Time to live or hop limit.
+    pub ttl: u8,
+    /// Protocol number of what follows the IP header and its extension headers; of an IPv6 fragment, of what
+    /// the whole datagram's fragmented part starts with, which may be another extension header.
+    pub protocol: u8,
+    /// Whether a source route, routing header or home address stands for another address than the one in the
+    /// IP header: the transport checksum then covers that one.
+    pub rerouted: bool,
+    /// The place of a fragment; `None` for whole datagrams and atomic fragments.
+    pub fragment: Option<Fragment>,
+    /// What the datagram carries.
+    pub transport: Transport,
+}
+
+impl Headers {
+    /// The TCP header, if this is a whole TCP segment.
+    #[inline]
+    #[must_use]
+    pub const fn tcp(&self) -> Option<&TcpHeader> {
+        match &self.transport {
+            Transport::Tcp(header) => Some(header),
+            Transport::Other | Transport::Fragment => None,
+        }
+    }
+
+    /// Where the transport header starts, or the data of a fragment; bytes from the start of the frame.
+    #[inline]
+    #[must_use]
+    pub const fn transport_offset(&self) -> u32 {
+        // Two u16 do not overflow a u32.
+        (self.ip_offset as u32).wrapping_add(self.ip_header_len as u32)
+    }
+
+    /// Bytes behind the IP header and its extension headers.
+    #[inline]
+    #[must_use]
+    pub const fn ip_payload_len(&self) -> u32 {
+        self.ip_total_len.saturating_sub(self.ip_header_len as u32)
+    }
+
+    /// What was captured of the bytes behind the IP header and its extension headers: the transport header with
+    /// its payload, or the data of a fragment. `frame` is what the headers were parsed from.
+    #[inline]
+    #[must_use]
+    pub fn ip_payload<'a>(&self, frame: &'a [u8]) -> &'a [u8] {
+        let start = usize::try_from(self.transport_offset()).unwrap_or(usize::MAX);
+        clip(frame.get(start..).unwrap_or_default(), self.ip_payload_len())
+    }
+}
+
+/// What a datagram carries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Transport {
+    /// A whole TCP segment.
+    Tcp(TcpHeader),
+    /// Something else; [`Headers::protocol`] tells what.
+    Other,
+    /// A part of a datagram. The first part is no exception: what it shows of a transport header is not final,
+    /// since a later part may overlap it.
+    Fragment,
+}
+
+/// Parses the headers of one frame.
+///
+/// `frame` are the captured bytes, `wire_len` is how many bytes the frame had on the wire; it is taken as
+/// `frame.len()` when it is less. IPv4 header checksums and TCP checksums are not verified: see
+/// [`ipv4_header_valid`](crate::ipv4_header_valid) and [`transport_valid`](crate::transport_valid).
+///
+/// # Errors
+///
+/// One [`ParseError`] for each way in which a frame is not IP, lies about a length, or was cut by the snap
+/// length before the payload.
+#[inline]
+pub fn parse(link: LinkType, frame: &[u8], wire_len: u32) -> Result<Headers, ParseError> {
+    let mut network = Network::bare(IpVersion::V4, 0);
+    link::network(link, frame, &mut network)?;
+    let packet = frame.get(usize::from(network.offset)..).unwrap_or_default();
+    let captured_len = u32::try_from(packet.len()).unwrap_or(u32::MAX);
+    let packet_len = wire_len.saturating_sub(u32::from(network.offset)).max(captured_len);
+    let mut ip = IpHeader::EMPTY;
+    match network.version {
+        IpVersion::V4 => ipv4::parse(packet, packet_len, &mut ip)?,
+        IpVersion::V6 => ipv6::parse(packet, packet_len, &mut ip)?,
+    }
+    let mut headers = Headers {
+        encapsulation: network.encapsulation,
+        ip_offset: network.offset,
+        ip_header_len: ip.header_len,
+        ip_total_len: ip.total_len,
+        source: ip.source,
+        destination: ip.destination,
+        ttl: ip.ttl,
+        protocol: ip.protocol,
+        rerouted: ip.rerouted,
+        fragment: ip.fragment,
+        transport: Transport::Other,
+    };
+    if ip.fragment.is_some() {
+        headers.transport = Transport::Fragment;
+    } else if ip.protocol == PROTOCOL_TCP {
+        let captured = headers.ip_payload(frame);
+        let mut tcp = TcpHeader::EMPTY;
+        tcp::parse(captured, headers.ip_payload_len(), headers.transport_offset(), &mut tcp)?;
+        headers.transport = Transport::Tcp(tcp);
+    }
+    Ok(headers)
+}
+
+/// The first `len` bytes, or as many as there are.
+#[inline]
+fn clip(bytes: &[u8], len: u32) -> &[u8] {
+    usize::try_from(len).ok().and_then(|len| bytes.get(..len)).unwrap_or(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ChecksumStatus, Segment, SeqNumber, TcpFlags, transport_valid};
+
+    /// An Ethernet frame with IPv4, 32 bytes of TCP header and "hello".
+    fn frame() -> Vec<u8> {
+        let mut frame = vec![0; 200];
+        let segment = Segment {
+            options: &[1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2],
+            payload: b"hello",
+            ..Segment::default()
+        };
+        let len = segment.write_frame(&mut frame).unwrap();
+        frame.truncate(len);
+        frame
+    }
+
+    fn len(frame: &[u8]) -> u32 {
+        u32::try_from(frame.len()).unwrap()
+    }
+
+    fn parsed(frame: &[u8]) -> Headers {
+        parse(LinkType::Ethernet, frame, len(frame)).unwrap()
+    }
+
+    #[test]
+    fn offsets_count_from_the_start_of_the_frame() {
+        let frame = frame();
+        let headers = parsed(&frame);
+        assert_eq!((headers.ip_offset, headers.ip_header_len, headers.ip_total_len), (14, 20, 57));
+        assert_eq!((headers.transport_offset(), headers.ip_payload_len()), (34, 37));
+        let tcp = headers.tcp().unwrap();
+        assert_eq!((tcp.payload_offset, tcp.payload_len, tcp.captured_len), (66, 5, 5));
+        assert_eq!(tcp.options.timestamps, Some((1, 2)));
+        assert_eq!(tcp.payload(&frame), b"hello");
+    }
+
+    #[test]
+    fn padding_and_trailers_are_no_payload() {
+        let mut padded = frame();
+        padded.extend([0xaa; 40]);
+        let headers = parsed(&padded);
+        assert_eq!(headers.tcp().unwrap().payload(&padded), b"hello");
+        assert_eq!(transport_valid(&headers, &padded), ChecksumStatus::Valid);
+    }
+
+    #[test]
+    fn a_snap_length_that_cuts_payload_is_told_and_one_that_cuts_headers_is_an_error() {
+        let whole = frame();
+        for cut in 0..whole.len() {
+            let result = parse(LinkType::Ethernet, &whole[..cut], len(&whole));
+            match cut {
+                0..14 => assert_eq!(result, Err(ParseError::LinkTruncated)),
+                14..34 => assert_eq!(result, Err(ParseError::IpHeaderTruncated)),
+                34..66 => assert_eq!(result, Err(ParseError::TcpHeaderTruncated)),
+                _ => {
+                    let headers = result.unwrap();
+                    let tcp = headers.tcp().unwrap();
+                    assert_eq!((tcp.payload_len, tcp.captured_len), (5, len(&whole[66..cut])));
+                    assert_eq!(transport_valid(&headers, &whole[..cut]), ChecksumStatus::Unverifiable);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_datagram_longer_than_the_wire_is_a_lie() {
+        let mut frame = frame();
+        frame[17] += 1;
+        assert_eq!(parse(LinkType::Ethernet, &frame, len(&frame)), Err(ParseError::IpTotalLength));
+        assert!(parse(LinkType::Ethernet, &frame, len(&frame) + 1).is_ok());
+        // A wire length below the captured one says nothing.
+        frame[17] -= 1;
+        assert!(parse(LinkType::Ethernet, &frame, 0).is_ok());
+    }
+
+    #[test]
+    fn offload_without_a_length_takes_that_of_the_wire() {
+        let mut frame = frame();
+        frame[16..18].copy_from_slice(&[0, 0]);
+        let headers = parse(LinkType::Ethernet, &frame, 100_000).unwrap();
+        assert_eq!(headers.ip_total_len, 99_986);
+        assert_eq!((headers.tcp().unwrap().payload_len, headers.tcp().unwrap().captured_len), (99_934, 5));
+
+        let mut six = vec![0; 200];
+        let (source, destination) = (IpAddress([0x20; 16]), IpAddress([0x21; 16]));
+        let segment = Segment { source, destination, payload: b"hello", ..Segment::default() };
+        let written = segment.write_frame(&mut six).unwrap();
+        six.truncate(written);
+        six[18..20].copy_from_slice(&[0, 0]);
+        assert_eq!(parsed(&six).tcp().unwrap().payload(&six), b"hello");
+    }
+
+    #[test]
+    fn fragments_show_no_transport_header() {
+        for (word, offset, more) in [([0x20, 0], 0, true), ([0x20, 1], 8, true), ([0, 1], 8, false)] {
+            let mut frame = frame();
+            frame[20..22].copy_from_slice(&word);
+            let headers = parsed(&frame);
+            assert_eq!(headers.transport, Transport::Fragment);
+            assert_eq!(headers.fragment, Some(Fragment { offset, more, id: 0 }));
+            assert_eq!(headers.ip_payload(&frame), &frame[34..]);
+            assert_eq!(transport_valid(&headers, &frame), ChecksumStatus::Unverifiable);
+        }
+    }
+
+    #[test]
+    fn other_protocols_keep_their_number() {
+        let mut frame = frame();
+        frame[23] = 17;
+        let headers = parsed(&frame);
+        assert_eq!((headers.transport, headers.protocol), (Transport::Other, 17));
+        assert_eq!(transport_valid(&headers, &frame), ChecksumStatus::Unverifiable);
+    }
+
+    #[test]
+    fn all_link_types_find_the_same_datagram() {
+        let frame = frame();
+        let datagram = &frame[14..];
+        let sll = [&[0; 14][..], &[8, 0]].concat();
+        let sll2 = [&[8, 0][..], &[0; 18]].concat();
+        let table: [(LinkType, &[u8]); 6] = [
+            (LinkType::RawIp, &[]),
+            (LinkType::Ipv4, &[]),
+            (LinkType::BsdLoopback, &[2, 0, 0, 0]),
+            (LinkType::LinuxSll, &sll),
+            (LinkType::LinuxSll2, &sll2),
+            (LinkType::Ethernet, &frame[..14]),
+        ];
+        for (link, header) in table {
+            let bytes = [header, datagram].concat();
+            let headers = parse(link, &bytes, len(&bytes)).unwrap();
+            assert_eq!(headers.tcp().unwrap().payload(&bytes), b"hello", "{link:?}");
+            assert_eq!(transport_valid(&headers, &bytes), ChecksumStatus::Valid);
+        }
+        assert_eq!(parse(LinkType::Ipv6, datagram, len(datagram)), Err(ParseError::IpVersion));
+    }
+
+    #[test]
+    fn a_tcp_header_that_leaves_the_datagram_is_refused() {
+        for first in [0x00, 0x40, 0xf0] {
+            let mut frame = frame();
+            frame[46] = first;
+            assert_eq!(parse(LinkType::Ethernet, &frame, len(&frame)), Err(ParseError::TcpHeaderLength));
+        }
+    }
+
+    #[test]
+    fn any_changed_bit_of_the_segment_shows_in_the_checksum() {
+        let whole = frame();
+        for bit in 34 * 8..whole.len() * 8 {
+            let mut frame = whole.clone();
+            frame[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(headers) = parse(LinkType::Ethernet, &frame, len(&frame)) {
+                assert_eq!(transport_valid(&headers, &frame), ChecksumStatus::Invalid, "{bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_rerouted_segment_has_no_verifiable_checksum() {
+        let frame = frame();
+        let mut headers = parsed(&frame);
+        headers.rerouted = true;
+        assert_eq!(transport_valid(&headers, &frame), ChecksumStatus::Unverifiable);
+    }
+
+    #[test]
+    fn flags_and_numbers_are_where_they_belong() {
+        let mut frame = [0; 100];
+        let segment = Segment {
+            seq: SeqNumber(0xfffe_fdfc),
+            ack: SeqNumber(7),
+            flags: TcpFlags::SYN | TcpFlags::ACK,
+            ..Segment::default()
+        };
+        let written = segment.write_frame(&mut frame).unwrap();
+        let headers = parsed(&frame[..written]);
+        let tcp = headers.tcp().unwrap();
+        assert_eq!((tcp.seq, tcp.ack, tcp.flags), (segment.seq, segment.ack, segment.flags));
+    }
+}
