@@ -1,0 +1,135 @@
+//! The ledger: every packet and every payload byte ends in exactly one counter.
+
+use sluice_wire::ParseError;
+
+use crate::event::KINDS;
+use crate::flow::EndReason;
+use crate::tcp::RefuseReason;
+
+/// Packets by what became of them.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct PacketCounters {
+    /// All that came in.
+    pub seen: u64,
+    /// Segments that a flow took.
+    pub tracked: u64,
+    /// Segments that the receiving host would ignore, by [`RefuseReason::index`].
+    pub refused: [u64; RefuseReason::COUNT],
+    /// Frames that do not parse, by [`ParseError::index`].
+    pub malformed: [u64; ParseError::COUNT],
+    /// Link types that the host does not know.
+    pub unknown_link: u64,
+    /// Pieces of fragmented datagrams.
+    pub fragments: u64,
+    /// IP, but not TCP.
+    pub not_tcp: u64,
+    /// TCP that belongs to no flow and opens none.
+    pub orphan: u64,
+    /// TCP refused because the flow table was full.
+    pub no_room: u64,
+}
+
+impl PacketCounters {
+    /// The sum of all counters but `seen`; equal to `seen` at any time between packets.
+    #[must_use]
+    pub fn accounted(&self) -> u64 {
+        let refused: u64 = self.refused.iter().sum();
+        let malformed: u64 = self.malformed.iter().sum();
+        self.tracked
+            + refused
+            + malformed
+            + self.unknown_link
+            + self.fragments
+            + self.not_tcp
+            + self.orphan
+            + self.no_room
+    }
+}
+
+/// Payload bytes of TCP segments by what became of them.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ByteCounters {
+    /// All that the IP headers promised, in segments that parsed.
+    pub seen: u64,
+    /// Became readable, or were counted where no monitor wants bytes.
+    pub delivered: u64,
+    /// Were there already.
+    pub duplicate: u64,
+    /// Wait behind a hole now.
+    pub buffered: u64,
+    /// In segments that the receiving host would ignore, garbage of keep-alives included.
+    pub refused: u64,
+    /// No limit had room for them.
+    pub no_room: u64,
+    /// Before the beginning of a stream picked up in mid-stream.
+    pub before_start: u64,
+    /// Behind the sender's FIN.
+    pub after_fin: u64,
+    /// Cut off by the snap length.
+    pub cut: u64,
+    /// In segments that belong to no flow.
+    pub untracked: u64,
+    /// Came with a SYN and were not taken by the server.
+    pub syn_data: u64,
+    /// Came with a SYN, and the answer is not seen yet.
+    pub syn_data_waiting: u64,
+}
+
+impl ByteCounters {
+    /// The sum of all counters but `seen`; equal to `seen` at any time between packets.
+    #[must_use]
+    pub const fn accounted(&self) -> u64 {
+        self.delivered
+            + self.duplicate
+            + self.buffered
+            + self.refused
+            + self.no_room
+            + self.before_start
+            + self.after_fin
+            + self.cut
+            + self.untracked
+            + self.syn_data
+            + self.syn_data_waiting
+    }
+}
+
+/// Everything that the engine counts.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counters {
+    /// Packets.
+    pub packets: PacketCounters,
+    /// Payload bytes.
+    pub bytes: ByteCounters,
+    /// Flows opened.
+    pub flows: u64,
+    /// Flows picked up in mid-stream, of those.
+    pub partial_flows: u64,
+    /// Flows ended, by [`EndReason::number`].
+    pub ended: [u64; 8],
+    /// Gaps declared.
+    pub gaps: u64,
+    /// Bytes in them.
+    pub gap_bytes: u64,
+    /// Stretches that came again with other bytes.
+    pub conflicts: u64,
+    /// Repeated bytes that could not be compared any more.
+    pub unverifiable_bytes: u64,
+    /// Packets that repeated something.
+    pub retransmissions: u64,
+    /// Events raised, by kind, whether anyone listened or not.
+    pub events: [u64; KINDS],
+    /// Handlers called.
+    pub callbacks: u64,
+    /// Packets that a tenant dropped.
+    pub dropped: u64,
+    /// Drops that a tenant asked for and may not.
+    pub drops_refused: u64,
+}
+
+impl Counters {
+    /// Flows that ended for a reason.
+    #[must_use]
+    pub fn ended_by(&self, reason: EndReason) -> u64 {
+        self.ended[usize::from(reason.number())]
+    }
+}

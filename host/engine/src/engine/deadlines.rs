@@ -1,0 +1,103 @@
+//! Time passes: flows fall silent, holes are given up, timers run out.
+
+use super::Engine;
+use super::streams::GiveUp;
+use crate::event::{EventKind, Handler, Hook, Pass, Raised};
+use crate::flow::EndReason;
+use crate::tcp::{StateInput, step};
+use crate::view::Mode;
+use crate::{Direction, Nanos, Side};
+
+impl Engine {
+    /// Tells the engine that it is `now`, although no packet came.
+    pub fn expire(&mut self, now: Nanos, handler: &mut dyn Handler) {
+        self.pass_time(now.max(self.view.clock), handler);
+    }
+
+    /// Moves the clock to `now` and does what was due on the way.
+    pub(super) fn pass_time(&mut self, now: Nanos, handler: &mut dyn Handler) {
+        if self.wheel.is_behind(now) {
+            let mut due = std::mem::take(&mut self.due);
+            self.wheel.advance(now, &mut due);
+            for index in due.drain(..) {
+                if let Some(flow) = self.view.flows.get_mut(index) {
+                    flow.deadline = Nanos::NEVER;
+                }
+                self.settle_overdue(index, now, handler);
+                self.schedule(index);
+            }
+            self.due = due;
+        }
+        while let Some(timer) = self.view.timers.pop_due(now) {
+            self.view.clock = self.view.clock.max(timer.deadline);
+            self.view.enter_outside(timer.tenant, Mode::Timer);
+            let result =
+                handler.timer(timer.tenant, timer.number, timer.argument, timer.deadline, &mut self.view);
+            self.view.leave();
+            if result.is_err() {
+                self.detach(timer.tenant);
+            }
+        }
+        self.view.clock = self.view.clock.max(now);
+    }
+
+    /// Does what is overdue for a flow at `now`, stamped with the deadline.
+    pub(super) fn settle_overdue(&mut self, index: u32, now: Nanos, handler: &mut dyn Handler) {
+        // A flow has two streams and itself, so three rounds settle everything that can be due at once.
+        for _ in 0..3 {
+            let Some(flow) = self.view.flows.get(index) else { return };
+            let due = flow.due(&self.config.timeouts);
+            if due > now {
+                return;
+            }
+            // No packet is current in what a deadline raises.
+            let packet = self.view.packet.take();
+            self.settle_deadline(index, due, handler);
+            self.view.packet = packet;
+        }
+    }
+
+    fn settle_deadline(&mut self, index: u32, due: Nanos, handler: &mut dyn Handler) {
+        let Some(flow) = self.view.flows.get(index) else { return };
+        let hole = Direction::BOTH.into_iter().find(|direction| flow.stream(*direction).gap_deadline == due);
+        if let Some(direction) = hole {
+            return self.give_up(index, direction, GiveUp::Acknowledged, due, handler);
+        }
+        if flow.end.is_none() {
+            self.time_out(index, due, handler);
+        }
+        self.forget(index);
+    }
+
+    /// A flow was silent for too long.
+    fn time_out(&mut self, index: u32, due: Nanos, handler: &mut dyn Handler) {
+        for side in Side::BOTH {
+            let Some(flow) = self.view.flows.get_mut(index) else { return };
+            let Some(left) = step(flow.stack_mut(side), Some(StateInput::Timeout)) else { continue };
+            let raised = [Raised { kind: EventKind::StateChange, offset: 0, length: 0, reason: 0 }];
+            let pass = Pass {
+                flow: Some(index),
+                hook: Hook::Receiver,
+                side: Some(side),
+                direction: side.other().sends(),
+                time: due,
+                state_left: left.number(),
+                raised: &raised,
+            };
+            self.run(&pass, handler);
+        }
+        self.end_flow(index, EndReason::Timeout, due, handler);
+    }
+
+    /// Sets the flow's place in the wheel, and what it is worth when room is needed.
+    pub(super) fn schedule(&mut self, index: u32) {
+        self.view.flows.classify(index);
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        let due = flow.due(&self.config.timeouts);
+        // A later deadline waits until the earlier entry comes up: a busy flow does not touch the wheel.
+        if due < flow.deadline {
+            flow.deadline = due;
+            self.wheel.set(index, due);
+        }
+    }
+}

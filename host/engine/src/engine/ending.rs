@@ -1,0 +1,80 @@
+//! How flows end, and the run.
+
+use super::Engine;
+use super::streams::GiveUp;
+use crate::event::{EventKind, Handler, Hook, Pass, Raised, TenantId};
+use crate::flow::EndReason;
+use crate::view::Mode;
+use crate::{Direction, Nanos};
+
+impl Engine {
+    /// Ends a flow: delivers what is left of its streams, then raises `conn-end`. It stays to absorb stragglers.
+    pub(super) fn end_flow(&mut self, index: u32, reason: EndReason, now: Nanos, handler: &mut dyn Handler) {
+        if self.view.flows.get(index).is_none_or(|flow| flow.end.is_some()) {
+            return;
+        }
+        for direction in Direction::BOTH {
+            self.give_up(index, direction, GiveUp::Everything, now, handler);
+        }
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        flow.end = Some(reason);
+        self.counters.ended[usize::from(reason.number())] += 1;
+        let raised = [Raised { kind: EventKind::ConnEnd, offset: 0, length: 0, reason: reason.number() }];
+        let pass = Pass {
+            flow: Some(index),
+            hook: Hook::None,
+            side: None,
+            direction: Direction::ToServer,
+            time: now,
+            state_left: 0,
+            raised: &raised,
+        };
+        self.run(&pass, handler);
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        flow.last = now;
+        for direction in Direction::BOTH {
+            let stream = flow.stream_mut(direction);
+            let unanswered = stream.take_syn_data(&mut self.budget).len() as u64;
+            let waiting = stream.release(&mut self.budget);
+            let bytes = &mut self.counters.bytes;
+            bytes.syn_data_waiting = bytes.syn_data_waiting.saturating_sub(unanswered);
+            bytes.syn_data += unanswered;
+            // Only bytes behind the sender's own FIN can be left.
+            bytes.buffered = bytes.buffered.saturating_sub(waiting);
+            bytes.after_fin += waiting;
+        }
+        flow.deadline = Nanos::NEVER;
+        self.schedule(index);
+    }
+
+    /// Takes a flow out of the table.
+    pub(super) fn forget(&mut self, index: u32) {
+        self.wheel.cancel(index);
+        self.view.flows.remove(index);
+    }
+
+    /// The input has ended: every flow ends, in the order of the table. Timers that have not run out are not called.
+    pub fn finish(&mut self, handler: &mut dyn Handler) {
+        let now = self.view.clock;
+        self.view.packet = None;
+        for index in self.view.flows.places().collect::<Vec<u32>>() {
+            self.end_flow(index, EndReason::EndOfInput, now, handler);
+        }
+    }
+
+    /// Lets every tenant that has not faulted say its last words. Call it after [`Engine::finish`].
+    pub fn stop(&mut self, handler: &mut dyn Handler) {
+        for number in 0..self.tenants.len() {
+            let Ok(tenant) = u16::try_from(number).map(TenantId) else { return };
+            if !self.is_alive(tenant) {
+                continue;
+            }
+            self.view.enter_outside(tenant, Mode::Stop);
+            let result = handler.stop(tenant, &mut self.view);
+            self.view.leave();
+            if result.is_err() {
+                self.detach(tenant);
+            }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The engine: packets in, events and verdicts out.
+
+mod deadlines;
+mod ending;
+mod opening;
+mod receive;
+mod segment;
+mod streams;
+
+use std::fmt;
+
+use crate::counters::Counters;
+use crate::event::{Definitions, Handler, Monitors, Pass, TenantId, TimerSpec, Wishes};
+use crate::flow::Wheel;
+use crate::limits::{Limits, Timeouts};
+use crate::packet::Verdict;
+use crate::reassembly::Budget;
+use crate::view::View;
+use crate::{Nanos, Refusal};
+
+/// What the operator decides.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// Bounds.
+    pub limits: Limits,
+    /// Timeouts.
+    pub timeouts: Timeouts,
+    /// Whether segments with a wrong checksum are refused. Turned off for captures made on a host that leaves checksums
+    /// to its network card.
+    pub checksums: Checksums,
+    /// Whether flows without a handshake are followed.
+    pub pick_up: PickUp,
+    /// Keys the flow table's hash; secret where strangers choose tuples, fixed where a run must be repeatable.
+    pub seed: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            checksums: Checksums::Verify,
+            pick_up: PickUp::MidStream,
+            seed: 0,
+        }
+    }
+}
+
+/// What is done about checksums.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Checksums {
+    /// A wrong one makes the segment count for nothing.
+    Verify,
+    /// They are not looked at.
+    Ignore,
+}
+
+/// What is done about flows whose beginning was not seen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PickUp {
+    /// They are followed from where they are, marked as partial.
+    MidStream,
+    /// Their packets are orphans.
+    HandshakeOnly,
+}
+
+struct Tenant {
+    may_drop: bool,
+    is_alive: bool,
+}
+
+/// Follows every TCP connection of its packets and calls the handlers of what happens.
+///
+/// Sans-IO: time comes with the packets, randomness is `Config::seed`, and the same packets give the same events in any
+/// burst size, on any machine.
+///
+/// [`Engine::attach`] takes what tenants defined. Then [`Engine::receive`] for each burst, [`Engine::expire`] whenever
+/// time passes without packets, and [`Engine::finish`] at the end of input.
+pub struct Engine {
+    config: Config,
+    view: Box<View>,
+    monitors: Monitors,
+    tenants: Vec<Tenant>,
+    wheel: Wheel,
+    budget: Budget,
+    counters: Counters,
+    verdicts: Vec<Verdict>,
+    waiting_timers: Vec<(TenantId, TimerSpec)>,
+    due: Vec<u32>,
+    has_begun: bool,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("flows", &self.view.flows.len()).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine without tenants or flows.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            view: Box::new(View::new(config.seed)),
+            monitors: Monitors::default(),
+            tenants: Vec::new(),
+            wheel: Wheel::default(),
+            budget: Budget::new(config.limits.total_bytes),
+            counters: Counters::default(),
+            verdicts: Vec::new(),
+            waiting_timers: Vec::new(),
+            due: Vec::new(),
+            has_begun: false,
+        }
+    }
+
+    /// Takes a tenant in, with what it defined and whether it may drop packets. Tenants are numbered from 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooMany`] when numbers of tenants or monitors run out.
+    pub fn attach(&mut self, definitions: Definitions, may_drop: bool) -> Result<TenantId, Refusal> {
+        let tenant = u16::try_from(self.tenants.len()).map(TenantId).map_err(|_| Refusal::TooMany)?;
+        let timers = definitions.timers().to_vec();
+        if !self.monitors.add(tenant, definitions) {
+            return Err(Refusal::TooMany);
+        }
+        self.tenants.push(Tenant { may_drop, is_alive: true });
+        self.waiting_timers.extend(timers.into_iter().map(|timer| (tenant, timer)));
+        if self.has_begun {
+            self.start_timers();
+        }
+        Ok(tenant)
+    }
+
+    /// Everything counted so far.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Flows in the table, ended ones that absorb stragglers included.
+    #[must_use]
+    pub fn flows(&self) -> usize {
+        self.view.flows.len()
+    }
+
+    /// Memory of all stream buffers.
+    #[must_use]
+    pub const fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// What became of the packets of the last burst, by slot.
+    #[must_use]
+    pub fn verdicts(&self) -> &[Verdict] {
+        &self.verdicts
+    }
+
+    /// The time of the latest packet.
+    #[must_use]
+    pub fn now(&self) -> Nanos {
+        self.view.clock
+    }
+
+    /// Whether the tenant has not faulted.
+    #[must_use]
+    pub fn is_alive(&self, tenant: TenantId) -> bool {
+        self.tenants.get(usize::from(tenant.0)).is_some_and(|tenant| tenant.is_alive)
+    }
+
+    /// Runs a pass and does what its handlers asked for.
+    fn run(&mut self, pass: &Pass<'_>, handler: &mut dyn Handler) {
+        for raised in pass.raised {
+            self.counters.events[raised.kind.index()] += 1;
+        }
+        let mut wishes = Wishes::default();
+        pass.run(&mut self.view, &self.monitors, handler, &mut wishes);
+        self.counters.callbacks += wishes.callbacks;
+        if let Some(tenant) = wishes.drop {
+            self.drop_packet(tenant);
+        }
+        for tenant in wishes.faulted {
+            self.detach(tenant);
+        }
+    }
+
+    fn drop_packet(&mut self, tenant: TenantId) {
+        let may_drop = self.tenants.get(usize::from(tenant.0)).is_some_and(|tenant| tenant.may_drop);
+        let slot = self.view.packet.as_ref().map(|packet| packet.slot);
+        match slot.and_then(|slot| self.verdicts.get_mut(slot)) {
+            Some(verdict) if may_drop => {
+                if *verdict == Verdict::Pass {
+                    self.counters.dropped += 1;
+                }
+                *verdict = Verdict::Drop;
+            }
+            Some(_) | None => self.counters.drops_refused += 1,
+        }
+    }
+
+    /// A tenant could not go on: it sees nothing any more, and nothing is done for it.
+    fn detach(&mut self, tenant: TenantId) {
+        if let Some(tenant) = self.tenants.get_mut(usize::from(tenant.0)) {
+            tenant.is_alive = false;
+        }
+        self.monitors.detach(tenant);
+        self.view.timers.detach(tenant);
+        for place in self.view.flows.places().collect::<Vec<u32>>() {
+            let Some(flow) = self.view.flows.get_mut(place) else { continue };
+            for attachment in flow.attachments.iter_mut().filter(|attachment| attachment.tenant == tenant) {
+                attachment.is_stopped = true;
+                flow.marks.stale = true;
+            }
+        }
+    }
+
+    /// Sets the timers that wait for the first packet.
+    fn start_timers(&mut self) {
+        for (tenant, timer) in std::mem::take(&mut self.waiting_timers) {
+            // The definitions hold no more timers than a tenant may set, so none is refused.
+            let _ = self.view.timers.set(tenant, self.view.clock.after(timer.delay), timer.argument);
+        }
+    }
+}

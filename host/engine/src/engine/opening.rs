@@ -1,0 +1,126 @@
+//! How flows begin.
+
+use sluice_wire::{TcpFlags, TcpHeader};
+
+use super::{Engine, PickUp};
+use crate::event::Handler;
+use crate::flow::{Attachment, EndReason, Flow, FlowKey};
+use crate::tcp::TcpState;
+use crate::{Nanos, Side};
+
+/// What a segment finds in the flow table.
+pub(super) enum Found {
+    /// The flow that it belongs to, and who sent it; `true` if the flow begins with it.
+    Flow(u32, Side, bool),
+    /// A flow that has ended and absorbs it.
+    Ended(u32, Side),
+    /// Nothing, and it opens nothing.
+    Orphan,
+    /// Nothing, and there is no room for another flow.
+    NoRoom,
+}
+
+impl Engine {
+    /// Finds or opens the flow of the current segment.
+    pub(super) fn find(&mut self, tcp: &TcpHeader, now: Nanos, handler: &mut dyn Handler) -> Found {
+        let Some(headers) = self.view.packet.as_ref().map(|packet| packet.headers) else {
+            return Found::Orphan;
+        };
+        let (key, sender_is_low) = FlowKey::of(&headers, tcp);
+        if let Some(index) = self.view.flows.find(&key) {
+            self.settle_overdue(index, now, handler);
+        }
+        if let Some(index) = self.view.flows.find(&key) {
+            let Some(flow) = self.view.flows.get(index) else { return Found::Orphan };
+            let sender = flow.side_of(sender_is_low);
+            if !begins_anew(flow, sender, tcp) {
+                let is_over = flow.end.is_some();
+                return if is_over { Found::Ended(index, sender) } else { Found::Flow(index, sender, false) };
+            }
+            self.end_flow(index, EndReason::Replaced, now, handler);
+            self.forget(index);
+        }
+        if !self.opens(tcp) {
+            return Found::Orphan;
+        }
+        while self.view.flows.len() >= self.config.limits.flows {
+            let Some(victim) = self.view.flows.expendable() else { return Found::NoRoom };
+            self.end_flow(victim, EndReason::Evicted, now, handler);
+            self.forget(victim);
+        }
+        let opened = self.view.flows.insert(|generation| Flow::open(&headers, tcp, generation, now));
+        let Some(index) = opened else { return Found::NoRoom };
+        self.counters.flows += 1;
+        self.attach_monitors(index);
+        let Some(flow) = self.view.flows.get(index) else { return Found::NoRoom };
+        self.counters.partial_flows += u64::from(flow.is_partial());
+        Found::Flow(index, flow.side_of(sender_is_low), true)
+    }
+
+    /// Whether a segment of no known flow opens one.
+    fn opens(&self, tcp: &TcpHeader) -> bool {
+        let flags = tcp.flags;
+        if flags.contains(TcpFlags::RST) || flags.contains(TcpFlags(TcpFlags::SYN.0 | TcpFlags::FIN.0)) {
+            return false;
+        }
+        if flags.contains(TcpFlags::SYN) && !flags.contains(TcpFlags::ACK) {
+            return true;
+        }
+        // A bare FIN or a segment without ACK is what a scan sends; no host takes it.
+        flags.contains(TcpFlags::ACK) && self.config.pick_up == PickUp::MidStream
+    }
+
+    /// Gives a new flow the monitors that take it.
+    fn attach_monitors(&mut self, index: u32) {
+        let packet = self.view.packet.as_ref();
+        let datagram = packet.and_then(|packet| {
+            let frame = self.view.frame(packet.slot)?;
+            frame.bytes.get(usize::from(packet.headers.ip_offset)..)
+        });
+        let datagram = datagram.unwrap_or(&[]);
+        let mut attachments = smallvec::SmallVec::<[Attachment; 1]>::new();
+        let (mut interest, mut level, mut retains) = (0, crate::reassembly::Level::State, false);
+        for (number, monitor) in self.monitors.iter_mut() {
+            if !monitor.takes(datagram) {
+                continue;
+            }
+            interest |= monitor.forest.interest();
+            level = level.max(monitor.level);
+            retains |= monitor.wants_retention();
+            attachments.push(Attachment {
+                monitor: number,
+                tenant: monitor.tenant,
+                level: monitor.level,
+                is_stopped: false,
+                cursor: [0; 2],
+                user_context: 0,
+            });
+        }
+        let retain =
+            if retains { u32::try_from(self.config.limits.retain_bytes).unwrap_or(u32::MAX) } else { 0 };
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        flow.raise_level(level);
+        (flow.attachments, flow.interest, flow.retain) = (attachments, interest, retain);
+    }
+}
+
+/// Whether a segment opens a new connection with the addresses and ports of a known one.
+///
+/// A SYN does where the old connection is over (RFC 9293 section 3.6.1 lets a host reuse a TIME-WAIT pair), and where the old one was
+/// picked up in mid-stream from one side only: a real SYN outweighs the guess.
+fn begins_anew(flow: &Flow, sender: Side, tcp: &TcpHeader) -> bool {
+    let flags = tcp.flags;
+    let is_syn =
+        flags.contains(TcpFlags::SYN) && !flags.intersects(TcpFlags(TcpFlags::FIN.0 | TcpFlags::RST.0));
+    if !is_syn {
+        return false;
+    }
+    let is_known = flow.stack(sender).is_candidate(tcp.seq);
+    if flow.end.is_some() {
+        return !is_known && !flags.contains(TcpFlags::ACK);
+    }
+    let is_guess = flow.is_partial() && !flow.marks.two_sided && flow.stack(sender).isn().is_none();
+    let is_closing = matches!(flow.stack(sender).state, TcpState::TimeWait | TcpState::Closed)
+        && flow.stack(sender).has_sent;
+    !flags.contains(TcpFlags::ACK) && !is_known && (is_guess || is_closing)
+}

@@ -1,0 +1,286 @@
+//! Payload into streams, and what readers are told about it.
+
+use sluice_wire::TcpFlags;
+
+use super::Engine;
+use super::segment::Segment;
+use crate::event::{EventKind, Handler, Hook, Pass, Raised};
+use crate::limits::GAP_GRACE_BYTES;
+use crate::reassembly::{Accepted, Level, Payload, Step};
+use crate::tcp::{StateInput, step};
+use crate::view::Loan;
+use crate::{Direction, Nanos, Side};
+
+/// Reasons of the `error` event.
+const ERROR_NO_ROOM: u8 = 1;
+
+impl Engine {
+    /// Takes the segment's payload into its stream and tells the readers.
+    pub(super) fn accept(&mut self, segment: &Segment<'_>, handler: &mut dyn Handler) {
+        let Segment { index, sender, tcp, now, .. } = *segment;
+        let Some(slot) = self.view.packet.as_ref().map(|packet| packet.slot) else { return };
+        let bytes = match self.view.burst.as_ref().and_then(|burst| burst.packet(slot)) {
+            Some(packet) => tcp.payload(packet.bytes),
+            None => return,
+        };
+        let direction = sender.sends();
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        let stream = flow.stream_mut(direction);
+        let payload = Payload { offset: stream.offset_of(tcp.seq), bytes, wire_len: tcp.payload_len };
+        let waited = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
+        let accepted = stream.accept(payload, &self.config.limits, &mut self.budget);
+        let waits = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
+        self.view.loan = accepted.loan_from.map(|from| Loan {
+            direction,
+            offset: first_offset(&accepted),
+            frame_offset: (tcp.payload_offset as usize).saturating_add(from),
+            len: usize::try_from(data_len(&accepted)).unwrap_or(0),
+        });
+        if accepted.buffered > 0 && waits > waited {
+            let sent = flow.sent_mut(sender);
+            sent.out_of_order = sent.out_of_order.saturating_add(1);
+        }
+        let bytes = &mut self.counters.bytes;
+        bytes.duplicate += accepted.duplicate;
+        bytes.before_start += accepted.before_start;
+        bytes.after_fin += accepted.after_fin;
+        bytes.cut += accepted.cut;
+        bytes.no_room += accepted.refused;
+        bytes.buffered += accepted.buffered;
+        let in_order = if accepted.buffered > 0 || waited > 0 { 0 } else { data_len(&accepted) };
+        bytes.delivered += in_order;
+        let drained = waited.saturating_add(accepted.buffered).saturating_sub(waits);
+        bytes.buffered = bytes.buffered.saturating_sub(drained);
+        bytes.delivered += drained;
+        self.tell(index, direction, &accepted, now, handler);
+    }
+
+    /// Payload that is no part of the stream: garbage of a keep-alive, data of an RST, data that came with a SYN.
+    pub(super) fn set_aside(&mut self, segment: &Segment<'_>) {
+        let Segment { index, sender, tcp, .. } = *segment;
+        let len = u64::from(tcp.payload_len);
+        let is_syn = tcp.flags.contains(TcpFlags::SYN) && !tcp.flags.contains(TcpFlags::RST);
+        if !is_syn {
+            self.counters.bytes.refused += len;
+            return;
+        }
+        let packet =
+            self.view.packet.as_ref().and_then(|packet| self.view.burst.as_ref()?.packet(packet.slot));
+        let bytes: Box<[u8]> = packet.map_or(&[][..], |packet| tcp.payload(packet.bytes)).into();
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        let stream = flow.stream_mut(sender.sends());
+        let earlier = stream.take_syn_data(&mut self.budget);
+        self.counters.bytes.syn_data += earlier.len() as u64;
+        self.counters.bytes.syn_data_waiting =
+            self.counters.bytes.syn_data_waiting.saturating_sub(earlier.len() as u64);
+        let is_held = stream.next() == 0
+            && stream.level == Level::Full
+            && stream.hold_syn_data(&bytes, &mut self.budget);
+        let held = if is_held { bytes.len() as u64 } else { 0 };
+        self.counters.bytes.syn_data_waiting += held;
+        self.counters.bytes.syn_data += len.saturating_sub(held);
+    }
+
+    /// The segment may be the answer to a SYN that carried data: what it acknowledges was taken (RFC 7413 section 4.2).
+    pub(super) fn take_syn_data(&mut self, segment: &Segment<'_>, handler: &mut dyn Handler) {
+        if !segment.tcp.flags.contains(TcpFlags::ACK) {
+            return;
+        }
+        let direction = segment.sender.other().sends();
+        let Some(flow) = self.view.flows.get_mut(segment.index) else { return };
+        let stream = flow.stream_mut(direction);
+        let acknowledged = u64::try_from(stream.offset_of(segment.tcp.ack)).unwrap_or(0);
+        let data = stream.take_syn_data(&mut self.budget);
+        if data.is_empty() {
+            return;
+        }
+        let taken = data.len().min(usize::try_from(acknowledged).unwrap_or(usize::MAX));
+        self.counters.bytes.syn_data_waiting =
+            self.counters.bytes.syn_data_waiting.saturating_sub(data.len() as u64);
+        self.counters.bytes.syn_data += (data.len() - taken) as u64;
+        let bytes = data.get(..taken).unwrap_or(&[]);
+        let wire_len = u32::try_from(taken).unwrap_or(0);
+        let payload = Payload { offset: 0, bytes, wire_len };
+        let accepted = stream.accept(payload, &self.config.limits, &mut self.budget);
+        if accepted.loan_from.is_some() {
+            // The bytes are not in the current packet: they are stored at once.
+            stream.store(0, bytes);
+        }
+        self.counters.bytes.delivered += data_len(&accepted);
+        self.counters.bytes.duplicate += accepted.duplicate;
+        self.tell(segment.index, direction, &accepted, segment.now, handler);
+    }
+
+    /// The sender of this segment has acknowledged bytes that were not seen, and so much has come behind them that
+    /// waiting for them is over.
+    pub(super) fn give_up_early(&mut self, segment: &Segment<'_>, handler: &mut dyn Handler) {
+        for direction in Direction::BOTH {
+            let Some(flow) = self.view.flows.get(segment.index) else { return };
+            let stream = flow.stream(direction);
+            let is_over = stream.gap_deadline != Nanos::NEVER
+                && stream.highest().saturating_sub(stream.next()) > GAP_GRACE_BYTES;
+            if is_over {
+                self.give_up(segment.index, direction, GiveUp::Acknowledged, segment.now, handler);
+            }
+        }
+    }
+
+    /// Gives up the holes of a stream and tells the readers.
+    pub(super) fn give_up(
+        &mut self,
+        index: u32,
+        direction: Direction,
+        what: GiveUp,
+        now: Nanos,
+        handler: &mut dyn Handler,
+    ) {
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        let stream = flow.stream_mut(direction);
+        let waited = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
+        let accepted = stream.give_up(what == GiveUp::Everything, &mut self.budget);
+        let waits = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
+        self.counters.bytes.buffered = self.counters.bytes.buffered.saturating_sub(waited - waits);
+        self.counters.bytes.delivered += waited - waits;
+        self.tell(index, direction, &accepted, now, handler);
+    }
+
+    /// Raises the progress of a stream, then forgets what every reader has had.
+    fn tell(
+        &mut self,
+        index: u32,
+        direction: Direction,
+        accepted: &Accepted,
+        now: Nanos,
+        handler: &mut dyn Handler,
+    ) {
+        for step in &accepted.steps {
+            let (kind, offset, len) = match *step {
+                Step::Data { offset, len } => (EventKind::NewData, offset, len),
+                Step::Gap { offset, len } => (EventKind::Gap, offset, len),
+            };
+            self.note_progress(index, direction, kind, len);
+            let length = u32::try_from(len).unwrap_or(u32::MAX);
+            self.raise_in_stream(index, direction, Raised { kind, offset, length, reason: 0 }, now, handler);
+        }
+        if accepted.refused > 0 {
+            let length = u32::try_from(accepted.refused).unwrap_or(u32::MAX);
+            let offset = self.view.packet.as_ref().map_or(0, |packet| packet.offset);
+            let raised = Raised { kind: EventKind::Error, offset, length, reason: ERROR_NO_ROOM };
+            self.raise_in_stream(index, direction, raised, now, handler);
+        }
+        self.settle_stream(index, direction);
+        self.complete_late(index, direction, now, handler);
+    }
+
+    fn note_progress(&mut self, index: u32, direction: Direction, kind: EventKind, len: u64) {
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        let sent = flow.sent_mut(direction.sender());
+        if kind == EventKind::Gap {
+            sent.gap_bytes = sent.gap_bytes.saturating_add(len);
+            self.counters.gaps += 1;
+            self.counters.gap_bytes += len;
+        } else {
+            sent.delivered_bytes = sent.delivered_bytes.saturating_add(len);
+        }
+    }
+
+    /// Raises an event of a stream at the receiver.
+    fn raise_in_stream(
+        &mut self,
+        index: u32,
+        direction: Direction,
+        raised: Raised,
+        now: Nanos,
+        handler: &mut dyn Handler,
+    ) {
+        let pass = Pass {
+            flow: Some(index),
+            hook: Hook::Receiver,
+            side: Some(direction.receiver()),
+            direction,
+            time: now,
+            state_left: 0,
+            raised: &[raised],
+        };
+        self.run(&pass, handler);
+    }
+
+    /// A FIN that waited behind a hole has been reached by giving the hole up.
+    fn complete_late(&mut self, index: u32, direction: Direction, now: Nanos, handler: &mut dyn Handler) {
+        let receiver: Side = direction.receiver();
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        if !flow.stream(direction).is_complete() || flow.end.is_some() {
+            return;
+        }
+        let Some(left) = step(flow.stack_mut(receiver), Some(StateInput::ReceiveFin)) else { return };
+        let raised = [Raised { kind: EventKind::StateChange, offset: 0, length: 0, reason: 0 }];
+        let pass = Pass {
+            flow: Some(index),
+            hook: Hook::Receiver,
+            side: Some(receiver),
+            direction,
+            time: now,
+            state_left: left.number(),
+            raised: &raised,
+        };
+        self.run(&pass, handler);
+    }
+
+    /// Stores what is lent and still wanted, and forgets what nobody wants.
+    fn settle_stream(&mut self, index: u32, direction: Direction) {
+        let loan = self.view.loan.take();
+        let Some(flow) = self.view.flows.get(index) else { return };
+        let next = flow.stream(direction).next();
+        let readers =
+            flow.attachments.iter().filter(|reader| reader.level == Level::Full && !reader.is_stopped);
+        let behind = readers.map(|reader| reader.cursor[direction.index()]).min().unwrap_or(next);
+        let wanted = behind.min(next.saturating_sub(u64::from(flow.retain)));
+        let lent = loan.filter(|loan| loan.offset.saturating_add(loan.len as u64) > wanted);
+        let frame =
+            self.view.packet.as_ref().and_then(|packet| self.view.burst.as_ref()?.packet(packet.slot));
+        let lent = lent.and_then(|loan| {
+            let bytes = frame?.bytes.get(loan.frame_offset..)?;
+            Some((loan.offset, bytes.get(..loan.len).unwrap_or(bytes)))
+        });
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        let stream = flow.stream_mut(direction);
+        if let Some((offset, bytes)) = lent {
+            stream.store(offset, bytes);
+        }
+        stream.settle(wanted, self.config.limits.kept_bytes, &mut self.budget);
+    }
+
+    /// Forgets what stopped monitors wanted.
+    pub(super) fn settle(&mut self, index: u32) {
+        let Some(flow) = self.view.flows.get_mut(index).filter(|flow| flow.marks.stale) else { return };
+        flow.marks.stale = false;
+        for direction in Direction::BOTH {
+            self.settle_stream(index, direction);
+        }
+    }
+}
+
+/// Which holes are given up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum GiveUp {
+    /// Those that the receiver acknowledged.
+    Acknowledged,
+    /// All: the stream ends.
+    Everything,
+}
+
+fn first_offset(accepted: &Accepted) -> u64 {
+    match accepted.steps.first() {
+        Some(Step::Data { offset, .. } | Step::Gap { offset, .. }) => *offset,
+        None => 0,
+    }
+}
+
+/// Bytes that became readable.
+fn data_len(accepted: &Accepted) -> u64 {
+    let len = |step: &Step| match step {
+        Step::Data { len, .. } => *len,
+        Step::Gap { .. } => 0,
+    };
+    accepted.steps.iter().map(len).sum()
+}

@@ -1,0 +1,211 @@
+//! Calling the handlers of what happened: one pass for a packet and a hook.
+//!
+//! Monitors run in chain order, reversed for packets to the client. Within a monitor the events run in the order of their
+//! kinds; below each, the walk along the forest: a node's handlers, then its children; a filter that says no skips the
+//! subtree. Nothing that a handler changes shows before the next pass.
+
+use super::{
+    EventCall, EventKind, Faulted, Forest, Handler, Hook, Monitor, Monitors, Place, TenantId, interest_bit,
+};
+use crate::reassembly::Level;
+use crate::view::{Mode, View};
+use crate::{Direction, Nanos, Side};
+
+/// Something that happened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Raised {
+    /// What.
+    pub(crate) kind: EventKind,
+    /// Where in the stream.
+    pub(crate) offset: u64,
+    /// How many bytes it is about.
+    pub(crate) length: u32,
+    /// Why, if the kind has reasons; else 0.
+    pub(crate) reason: u8,
+}
+
+/// One pass over the monitors of a flow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pass<'a> {
+    /// Place of the flow; `None` for orphans, which go to every monitor.
+    pub(crate) flow: Option<u32>,
+    /// The hook.
+    pub(crate) hook: Hook,
+    /// The side whose stack the hook belongs to.
+    pub(crate) side: Option<Side>,
+    /// Direction of the packet or stream.
+    pub(crate) direction: Direction,
+    /// When.
+    pub(crate) time: Nanos,
+    /// State that the side's stack left, where `raised` holds a state change.
+    pub(crate) state_left: u8,
+    /// What happened, in the order of kinds.
+    pub(crate) raised: &'a [Raised],
+}
+
+/// What a pass asks for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wishes {
+    /// A handler wants the packet dropped; with the tenant.
+    pub(crate) drop: Option<TenantId>,
+    /// Tenants that could not go on.
+    pub(crate) faulted: Vec<TenantId>,
+    /// Handlers called.
+    pub(crate) callbacks: u64,
+}
+
+/// Verdict bit that drops the packet.
+const VERDICT_DROP: u32 = 1;
+
+impl Pass<'_> {
+    /// The (kind, hook) pairs that happened.
+    fn interest(&self) -> u64 {
+        self.raised.iter().fold(0, |bits, raised| bits | interest_bit(raised.kind, self.hook))
+    }
+
+    /// Runs the pass.
+    pub(crate) fn run(
+        &self,
+        view: &mut Box<View>,
+        monitors: &Monitors,
+        handler: &mut dyn Handler,
+        wishes: &mut Wishes,
+    ) {
+        let interest = self.interest();
+        let Some(index) = self.flow else {
+            return self.run_without_flow(interest, view, monitors, handler, wishes);
+        };
+        let Some(flow) = view.flows.get(index).filter(|flow| flow.interest & interest != 0) else { return };
+        let base = self.base(view, flow.id(index).number(), flow.is_partial());
+        let count = flow.attachments.len();
+        for step in 0..count {
+            let position = if self.direction == Direction::ToClient { count - 1 - step } else { step };
+            let attachment = view.flows.get(index).and_then(|flow| flow.attachments.get(position)).copied();
+            let Some(attachment) = attachment.filter(|attachment| !attachment.is_stopped) else { continue };
+            let Some(monitor) = monitors.get(attachment.monitor).filter(|monitor| {
+                monitor.is_alive
+                    && monitor.forest.interest() & interest != 0
+                    && !wishes.faulted.contains(&monitor.tenant)
+            }) else {
+                continue;
+            };
+            view.enter(monitor.tenant, Some((index, position)), monitor.level);
+            if self.run_monitor(monitor, base, view, handler, wishes).is_err() {
+                wishes.faulted.push(monitor.tenant);
+            }
+            view.leave();
+        }
+    }
+
+    fn run_without_flow(
+        &self,
+        interest: u64,
+        view: &mut Box<View>,
+        monitors: &Monitors,
+        handler: &mut dyn Handler,
+        wishes: &mut Wishes,
+    ) {
+        if !monitors.any_interest(interest) {
+            return;
+        }
+        let base = self.base(view, 0, false);
+        for number in 0..=u16::MAX {
+            let Some(monitor) = monitors.get(number) else { break };
+            if !monitor.is_alive
+                || monitor.forest.interest() & interest == 0
+                || wishes.faulted.contains(&monitor.tenant)
+            {
+                continue;
+            }
+            view.enter(monitor.tenant, None, Level::State);
+            if self.run_monitor(monitor, base, view, handler, wishes).is_err() {
+                wishes.faulted.push(monitor.tenant);
+            }
+            view.leave();
+        }
+    }
+
+    /// What all calls of this pass have in common.
+    fn base(&self, view: &View, flow: u64, is_partial: bool) -> EventCall {
+        let place = Place::new(self.hook, self.side, self.direction).with_partial(is_partial);
+        let mut call = EventCall { flow, time: self.time.0, place: place.0, ..EventCall::default() };
+        view.describe(self.flow, &mut call);
+        call.states |= u32::from(self.state_left) << 16;
+        call
+    }
+
+    fn run_monitor(
+        &self,
+        monitor: &Monitor,
+        base: EventCall,
+        view: &mut Box<View>,
+        handler: &mut dyn Handler,
+        wishes: &mut Wishes,
+    ) -> Result<(), Faulted> {
+        for raised in self.raised {
+            let (from, until) = monitor.forest.tree(raised.kind, self.hook);
+            if from == until || needs_bytes(raised) && monitor.level != Level::Full {
+                continue;
+            }
+            let call = EventCall {
+                kind: raised.kind.number(),
+                place: Place(base.place).with_reason(raised.reason).0,
+                offset: raised.offset,
+                length: raised.length,
+                ..base
+            };
+            walk(&monitor.forest, monitor.tenant, (from, until), call, view, handler, wishes)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the event exists only for monitors that want reassembled bytes.
+const fn needs_bytes(raised: &Raised) -> bool {
+    match raised.kind {
+        EventKind::Conflict | EventKind::NewData | EventKind::Gap | EventKind::Error => true,
+        // Without bytes to compare with, only a SYN or FIN is known to be a repetition.
+        EventKind::Rexmit => raised.length > 0,
+        EventKind::PacketIn
+        | EventKind::ConnStart
+        | EventKind::StateChange
+        | EventKind::ConnEnd
+        | EventKind::Orphan => false,
+    }
+}
+
+/// Walks one tree of a forest.
+fn walk(
+    forest: &Forest,
+    tenant: TenantId,
+    (from, until): (u32, u32),
+    call: EventCall,
+    view: &mut Box<View>,
+    handler: &mut dyn Handler,
+    wishes: &mut Wishes,
+) -> Result<(), Faulted> {
+    let mut call = call;
+    let mut number = from;
+    while let Some(node) = (number < until).then(|| forest.node(number)).flatten() {
+        call.argument = node.argument;
+        if let Some(filter) = node.filter {
+            call.id = filter;
+            view.refresh(Mode::Filter, &mut call);
+            if !handler.filter(tenant, &call, view)? {
+                number = node.subtree_end;
+                continue;
+            }
+        }
+        for id in forest.handlers(node) {
+            call.id = *id;
+            view.refresh(Mode::Callback, &mut call);
+            wishes.callbacks += 1;
+            let verdict = handler.callback(tenant, &call, view)?;
+            if verdict & VERDICT_DROP != 0 {
+                wishes.drop.get_or_insert(tenant);
+            }
+        }
+        number += 1;
+    }
+    Ok(())
+}

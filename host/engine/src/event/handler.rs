@@ -1,0 +1,55 @@
+//! Who is called: guests, or native code in their place.
+
+use crate::event::EventCall;
+use crate::{Nanos, View};
+
+/// A tenant of the engine, in the order of attachment.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct TenantId(pub u16);
+
+/// The tenant could not go on; the engine calls it no more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Faulted;
+
+/// Runs the filters and callbacks of the tenants.
+///
+/// The [`View`] is lent for the time of a call, boxed so that an implementation can swap it into a place that demands
+/// owned data: two pointer moves. What it holds afterwards must be the same view.
+///
+/// A [`Faulted`] answer takes back what the call asked for and detaches the tenant.
+pub trait Handler {
+    /// Whether the filter numbered `call.id` holds.
+    ///
+    /// # Errors
+    ///
+    /// [`Faulted`] if the tenant could not go on.
+    fn filter(&mut self, tenant: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<bool, Faulted>;
+
+    /// Handles the event with the handler numbered `call.id`; gives verdict bits (bit 0: drop the packet).
+    ///
+    /// # Errors
+    ///
+    /// [`Faulted`] if the tenant could not go on.
+    fn callback(&mut self, tenant: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<u32, Faulted>;
+
+    /// A timer of the tenant has run out at `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`Faulted`] if the tenant could not go on.
+    fn timer(
+        &mut self,
+        tenant: TenantId,
+        timer: u32,
+        argument: u64,
+        deadline: Nanos,
+        view: &mut Box<View>,
+    ) -> Result<(), Faulted>;
+
+    /// The tenant is about to end: all flows have ended, but may still be selected.
+    ///
+    /// # Errors
+    ///
+    /// [`Faulted`] if the tenant could not go on.
+    fn stop(&mut self, tenant: TenantId, view: &mut Box<View>) -> Result<(), Faulted>;
+}

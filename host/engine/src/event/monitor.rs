@@ -1,0 +1,84 @@
+//! Monitors of all tenants, in chain order.
+
+use super::{Definitions, EventKind, Forest, Hook, Predicate, TenantId, interest_bit};
+use crate::reassembly::Level;
+
+/// A monitor of TCP streams.
+pub(crate) struct Monitor {
+    /// Whose it is.
+    pub(crate) tenant: TenantId,
+    /// How much is done for its flows.
+    pub(crate) level: Level,
+    /// What its flows invoke.
+    pub(crate) forest: Forest,
+    /// Cleared when the tenant faulted.
+    pub(crate) is_alive: bool,
+    filter: Option<Box<dyn Predicate>>,
+}
+
+impl Monitor {
+    /// Whether it takes a flow that begins with this IP datagram.
+    pub(crate) fn takes(&mut self, datagram: &[u8]) -> bool {
+        self.is_alive && self.filter.as_mut().is_none_or(|filter| filter.matches(datagram))
+    }
+
+    /// Whether bytes must be kept behind the readers, to compare retransmissions with.
+    pub(crate) fn wants_retention(&self) -> bool {
+        let kinds = interest_bit(EventKind::Rexmit, Hook::Receiver)
+            | interest_bit(EventKind::Conflict, Hook::Receiver);
+        self.level == Level::Full && self.forest.interest() & kinds != 0
+    }
+}
+
+impl std::fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Monitor")
+            .field("tenant", &self.tenant)
+            .field("level", &self.level)
+            .finish_non_exhaustive()
+    }
+}
+
+/// All monitors; the position is the number that flows carry.
+#[derive(Debug, Default)]
+pub(crate) struct Monitors {
+    list: Vec<Monitor>,
+}
+
+impl Monitors {
+    /// Adds the monitors of a tenant. False when numbers run out.
+    pub(crate) fn add(&mut self, tenant: TenantId, definitions: Definitions) -> bool {
+        let numbers = 0..u32::try_from(definitions.monitors().len()).unwrap_or(0);
+        let forests: Vec<Forest> = numbers.map(|number| Forest::compile(&definitions, number)).collect();
+        if self.list.len() + forests.len() > usize::from(u16::MAX) {
+            return false;
+        }
+        for (spec, forest) in definitions.into_monitors().into_iter().zip(forests) {
+            let (level, filter) = (spec.level, spec.filter);
+            self.list.push(Monitor { tenant, level, forest, is_alive: true, filter });
+        }
+        true
+    }
+
+    /// The monitor with this number.
+    pub(crate) fn get(&self, number: u16) -> Option<&Monitor> {
+        self.list.get(usize::from(number))
+    }
+
+    /// Monitors with their numbers, in chain order.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u16, &mut Monitor)> {
+        (0..=u16::MAX).zip(self.list.iter_mut())
+    }
+
+    /// Whether some living monitor has a handler for the pairs in `interest`.
+    pub(crate) fn any_interest(&self, interest: u64) -> bool {
+        self.list.iter().any(|monitor| monitor.is_alive && monitor.forest.interest() & interest != 0)
+    }
+
+    /// The tenant's monitors see nothing any more.
+    pub(crate) fn detach(&mut self, tenant: TenantId) {
+        for monitor in self.list.iter_mut().filter(|monitor| monitor.tenant == tenant) {
+            monitor.is_alive = false;
+        }
+    }
+}

@@ -1,0 +1,511 @@
+//! The stream itself: where it stands, what waits, what is missing.
+
+use smallvec::SmallVec;
+
+use super::ahead::SEGMENT_COST;
+use super::{Ahead, Budget, Difference, Kept, Level};
+use crate::Nanos;
+use crate::limits::Limits;
+use sluice_wire::SeqNumber;
+
+/// Payload of one segment.
+#[derive(Clone, Copy, Debug)]
+pub struct Payload<'a> {
+    /// Stream offset of its first byte; negative when it begins before the stream does.
+    pub offset: i64,
+    /// Captured bytes.
+    pub bytes: &'a [u8],
+    /// Bytes that the segment carried on the wire, at least as many.
+    pub wire_len: u32,
+}
+
+/// What a segment repeats, found before anything changes.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Examined {
+    /// First byte that came again, and how far the repetition reaches.
+    pub repeated: Option<(u64, u64)>,
+    /// Where the repeated bytes differ from those held.
+    pub conflict: Option<Difference>,
+    /// Repeated bytes that are not held any more and could not be compared.
+    pub unverifiable: u64,
+}
+
+/// Progress of a stream, in the order in which readers see it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Step {
+    /// Bytes became readable.
+    Data {
+        /// First of them.
+        offset: u64,
+        /// How many.
+        len: u64,
+    },
+    /// Bytes are missing for good.
+    Gap {
+        /// First of them.
+        offset: u64,
+        /// How many.
+        len: u64,
+    },
+}
+
+/// What became of a segment's payload.
+#[derive(Clone, Debug, Default)]
+pub struct Accepted {
+    /// Progress, in stream order.
+    pub steps: SmallVec<[Step; 2]>,
+    /// Set when the readable bytes are not stored but lie in the packet: where in `Payload::bytes` they begin.
+    pub loan_from: Option<usize>,
+    /// Bytes that were there already.
+    pub duplicate: u64,
+    /// Bytes that are held behind a hole now.
+    pub buffered: u64,
+    /// Bytes before the beginning of the stream.
+    pub before_start: u64,
+    /// Bytes behind the sender's FIN.
+    pub after_fin: u64,
+    /// Bytes that the snap length cut off.
+    pub cut: u64,
+    /// Bytes that no limit had room for.
+    pub refused: u64,
+}
+
+#[derive(Debug, Default)]
+struct Buffer {
+    kept: Kept,
+    ahead: Ahead,
+    syn_data: Box<[u8]>,
+    charged: usize,
+}
+
+/// One direction of a flow. See the module.
+#[derive(Debug)]
+pub struct Stream {
+    origin: SeqNumber,
+    is_anchored: bool,
+    /// How much is done for this direction.
+    pub level: Level,
+    next: u64,
+    highest: u64,
+    acknowledged: u64,
+    fin: u64,
+    /// When the hole at `next` is given up; [`Nanos::NEVER`] while nothing is known to be missing.
+    pub gap_deadline: Nanos,
+    buffer: Option<Box<Buffer>>,
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self {
+            origin: SeqNumber(0),
+            is_anchored: false,
+            level: Level::State,
+            next: 0,
+            highest: 0,
+            acknowledged: 0,
+            fin: u64::MAX,
+            gap_deadline: Nanos::NEVER,
+            buffer: None,
+        }
+    }
+}
+
+impl Stream {
+    /// Sets the sequence number of the byte at offset 0.
+    pub fn anchor(&mut self, origin: SeqNumber) {
+        (self.origin, self.is_anchored) = (origin, true);
+    }
+
+    /// Whether it is known where the stream begins.
+    #[must_use]
+    pub const fn is_anchored(&self) -> bool {
+        self.is_anchored
+    }
+
+    /// The offset that a sequence number means: the one nearest to where the stream stands.
+    #[must_use]
+    pub fn offset_of(&self, seq: SeqNumber) -> i64 {
+        let distance = seq.distance_from(self.seq_of(self.next));
+        i64::try_from(self.next).unwrap_or(i64::MAX).saturating_add(i64::from(distance))
+    }
+
+    /// The sequence number of an offset.
+    #[must_use]
+    pub fn seq_of(&self, offset: u64) -> SeqNumber {
+        // Sequence numbers are offsets modulo 2^32.
+        #[expect(clippy::cast_possible_truncation, reason = "the low half is what a sequence number is")]
+        self.origin.add(offset as u32)
+    }
+
+    /// The next expected byte: everything before it was delivered or declared missing.
+    #[must_use]
+    pub const fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Offset behind the furthest byte seen.
+    #[must_use]
+    pub const fn highest(&self) -> u64 {
+        self.highest
+    }
+
+    /// The furthest byte that the receiver acknowledged.
+    #[must_use]
+    pub const fn acknowledged(&self) -> u64 {
+        self.acknowledged
+    }
+
+    /// Offset of the FIN, if one was seen.
+    #[must_use]
+    pub const fn fin(&self) -> Option<u64> {
+        if self.fin == u64::MAX { None } else { Some(self.fin) }
+    }
+
+    /// The sender's stream ends at `offset`. The first FIN seen stands.
+    pub fn set_fin(&mut self, offset: u64) {
+        if self.fin == u64::MAX {
+            self.fin = offset;
+            self.highest = self.highest.max(offset);
+        }
+    }
+
+    /// Whether a FIN was seen and nothing is missing before it.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.next == self.fin
+    }
+
+    /// Whether bytes wait behind a hole.
+    #[must_use]
+    pub fn has_hole(&self) -> bool {
+        self.buffer.as_ref().is_some_and(|buffer| !buffer.ahead.is_empty())
+    }
+
+    /// Bytes in order that are held.
+    #[must_use]
+    pub fn kept(&self) -> Option<&Kept> {
+        self.buffer.as_ref().map(|buffer| &buffer.kept)
+    }
+
+    /// Bytes out of order that are held.
+    #[must_use]
+    pub fn ahead(&self) -> Option<&Ahead> {
+        self.buffer.as_ref().map(|buffer| &buffer.ahead)
+    }
+
+    /// Memory of the buffers.
+    #[must_use]
+    pub fn cost(&self) -> usize {
+        self.buffer.as_ref().map_or(0, |buffer| buffer.charged)
+    }
+
+    /// Keeps data that came with a SYN until the SYN-ACK says whether the server took it (RFC 7413 section 4.2).
+    ///
+    /// False if there is no room.
+    pub fn hold_syn_data(&mut self, bytes: &[u8], budget: &mut Budget) -> bool {
+        if !budget.fits(bytes.len()) {
+            return false;
+        }
+        self.buffer.get_or_insert_default().syn_data = bytes.into();
+        self.recharge(budget);
+        true
+    }
+
+    /// Takes the data that came with a SYN.
+    pub fn take_syn_data(&mut self, budget: &mut Budget) -> Box<[u8]> {
+        let data =
+            self.buffer.as_mut().map(|buffer| std::mem::take(&mut buffer.syn_data)).unwrap_or_default();
+        self.recharge(budget);
+        data
+    }
+
+    /// The receiver acknowledged everything before `offset`. If bytes before it were not seen, the wait for them ends at
+    /// `deadline` at the latest.
+    pub fn acknowledge(&mut self, offset: u64, deadline: Nanos) {
+        self.acknowledged = self.acknowledged.max(offset.min(self.fin));
+        if self.level == Level::Full && self.acknowledged > self.next {
+            if self.gap_deadline == Nanos::NEVER {
+                self.gap_deadline = deadline;
+            }
+        } else {
+            self.gap_deadline = Nanos::NEVER;
+        }
+    }
+
+    /// What a payload repeats, without changing anything.
+    #[must_use]
+    pub fn examine(&self, payload: Payload<'_>) -> Examined {
+        if self.level != Level::Full {
+            return Examined::default();
+        }
+        let start = u64::try_from(payload.offset).unwrap_or(0);
+        let end = end_of(payload);
+        let mut examined = Examined::default();
+        let in_order_end = end.min(self.next);
+        if start < in_order_end {
+            examined.repeated = Some((start, in_order_end));
+            self.compare_kept(start, in_order_end, payload, &mut examined);
+        }
+        if let Some(ahead) = self.ahead().filter(|ahead| !ahead.is_empty() && end > self.next) {
+            let from = start.max(self.next);
+            let (held, difference) = ahead.compare(from, captured(payload, from, end));
+            if held > 0 {
+                let first = examined.repeated.map_or(from, |(first, _)| first);
+                examined.repeated = Some((first, end));
+            }
+            examined.conflict = match (examined.conflict, difference) {
+                (Some(first), second) => Some(first.join(second)),
+                (None, second) => second,
+            };
+        }
+        examined
+    }
+
+    fn compare_kept(&self, start: u64, end: u64, payload: Payload<'_>, examined: &mut Examined) {
+        let mut offset = start;
+        while offset < end {
+            let max = usize::try_from(end - offset).unwrap_or(usize::MAX);
+            let (first, second) = self.kept().map_or((&[][..], &[][..]), |kept| kept.read(offset, max));
+            if first.is_empty() && second.is_empty() {
+                let resume = self.kept().map_or(end, |kept| kept.skip_gap(offset).max(kept.start()).min(end));
+                let resume = if resume > offset { resume } else { end };
+                examined.unverifiable = examined.unverifiable.saturating_add(resume - offset);
+                offset = resume;
+                continue;
+            }
+            for piece in [first, second] {
+                let again = captured(payload, offset, offset.saturating_add(piece.len() as u64));
+                let difference = Difference::between(offset, piece, again);
+                examined.conflict = match examined.conflict {
+                    Some(known) => Some(known.join(difference)),
+                    None => difference,
+                };
+                offset = offset.saturating_add(piece.len() as u64);
+            }
+        }
+    }
+
+    /// Where the stream will stand once `payload` is in, if no limit interferes.
+    #[must_use]
+    pub fn reach(&self, payload: Payload<'_>) -> u64 {
+        let start = u64::try_from(payload.offset).unwrap_or(0);
+        let end = end_of(payload).min(self.fin);
+        if start > self.next && self.level == Level::Full {
+            return self.next;
+        }
+        let mut reached = end.max(self.next);
+        for (start, len) in self.ahead().into_iter().flat_map(Ahead::runs) {
+            if start > reached {
+                break;
+            }
+            reached = reached.max(start.saturating_add(len));
+        }
+        reached
+    }
+
+    /// Takes a payload in.
+    pub fn accept(&mut self, payload: Payload<'_>, limits: &Limits, budget: &mut Budget) -> Accepted {
+        let mut accepted = Accepted::default();
+        let start = u64::try_from(payload.offset).unwrap_or(0);
+        let end = end_of(payload).min(self.fin);
+        accepted.before_start = payload.offset.min(0).unsigned_abs().min(u64::from(payload.wire_len));
+        accepted.after_fin = end_of(payload).saturating_sub(end.max(start));
+        if end <= start {
+            return accepted;
+        }
+        self.highest = self.highest.max(end);
+        if end <= self.next {
+            accepted.duplicate = end - start;
+        } else if self.level != Level::Full {
+            // Without reassembly a hole is stepped over: the byte counts are all that anyone wants.
+            accepted.duplicate = self.next.saturating_sub(start);
+            let from = self.next.max(start);
+            self.next = end;
+            accepted.steps.push(Step::Data { offset: from, len: end - from });
+        } else if start <= self.next && !self.has_hole() {
+            self.accept_in_order(start, end, payload, &mut accepted);
+        } else {
+            self.accept_out_of_order(start, end, payload, &mut accepted, limits, budget);
+        }
+        if self.acknowledged <= self.next {
+            self.gap_deadline = Nanos::NEVER;
+        }
+        accepted
+    }
+
+    /// The common case: the payload continues the stream. Its bytes are lent from the packet.
+    fn accept_in_order(&mut self, start: u64, end: u64, payload: Payload<'_>, accepted: &mut Accepted) {
+        accepted.duplicate = self.next - start;
+        let have = captured(payload, self.next, end).len() as u64;
+        let offset = self.next;
+        self.next = end;
+        if have > 0 {
+            accepted.steps.push(Step::Data { offset, len: have });
+            accepted.loan_from = usize::try_from(i128::from(offset) - i128::from(payload.offset)).ok();
+        }
+        let missing = (end - offset).saturating_sub(have);
+        accepted.cut = missing;
+        if missing > 0 {
+            // The snap length cut the packet: what the receiver got and we did not is a gap.
+            if let Some(from) = accepted.loan_from.take() {
+                let bytes = payload.bytes.get(from..).unwrap_or(&[]);
+                let bytes = bytes.get(..usize::try_from(have).unwrap_or(0)).unwrap_or(bytes);
+                self.store(offset, bytes);
+            }
+            self.kept_at(offset.saturating_add(have)).push_gap(missing);
+            accepted.steps.push(Step::Gap { offset: offset.saturating_add(have), len: missing });
+        }
+    }
+
+    fn accept_out_of_order(
+        &mut self,
+        start: u64,
+        end: u64,
+        payload: Payload<'_>,
+        accepted: &mut Accepted,
+        limits: &Limits,
+        budget: &mut Budget,
+    ) {
+        let needed = captured(payload, start.max(self.next), end).len();
+        while self.is_ahead_full(needed, limits) && self.skip_hole(accepted) {}
+        // Giving up a hole may have moved the stream over or up to this segment.
+        let from = start.max(self.next).min(end);
+        let bytes = captured(payload, from, end);
+        accepted.duplicate = from - start;
+        accepted.cut = (end - from).saturating_sub(bytes.len() as u64);
+        if !budget.fits(bytes.len().saturating_add(SEGMENT_COST)) && from > self.next {
+            accepted.refused = bytes.len() as u64;
+            return;
+        }
+        let added = self.buffer.get_or_insert_default().ahead.insert(from, bytes) as u64;
+        accepted.duplicate = accepted.duplicate.saturating_add((bytes.len() as u64).saturating_sub(added));
+        self.drain(accepted);
+        accepted.buffered = added;
+        self.recharge(budget);
+    }
+
+    fn is_ahead_full(&self, more: usize, limits: &Limits) -> bool {
+        self.ahead().is_some_and(|ahead| {
+            ahead.segments() >= limits.ahead_segments
+                || ahead.bytes().saturating_add(more) > limits.ahead_bytes
+        })
+    }
+
+    /// Gives up the hole at `next`: declares the gap and delivers what waits behind it. False if nothing waits.
+    fn skip_hole(&mut self, accepted: &mut Accepted) -> bool {
+        let Some(first) = self.ahead().and_then(Ahead::first).filter(|first| *first > self.next) else {
+            return false;
+        };
+        self.declare_gap(first, accepted);
+        self.drain(accepted);
+        true
+    }
+
+    /// Declares everything from `next` to `until` missing.
+    fn declare_gap(&mut self, until: u64, accepted: &mut Accepted) {
+        let (offset, len) = (self.next, until.saturating_sub(self.next));
+        if len == 0 {
+            return;
+        }
+        self.kept_at(offset).push_gap(len);
+        self.next = until;
+        accepted.steps.push(Step::Gap { offset, len });
+    }
+
+    /// Delivers the segments that continue the stream.
+    fn drain(&mut self, accepted: &mut Accepted) {
+        let from = self.next;
+        while let Some((offset, bytes)) =
+            self.buffer.as_mut().and_then(|buffer| buffer.ahead.pop_at(self.next))
+        {
+            self.store(offset, &bytes);
+            self.next = offset.saturating_add(bytes.len() as u64);
+        }
+        if self.next > from {
+            accepted.steps.push(Step::Data { offset: from, len: self.next - from });
+        }
+    }
+
+    /// Gives up holes whose time has come: up to what the receiver acknowledged, or with `everything` up to the end of
+    /// what was seen or must have been sent.
+    pub fn give_up(&mut self, everything: bool, budget: &mut Budget) -> Accepted {
+        let mut accepted = Accepted::default();
+        if self.level == Level::Full && self.is_anchored {
+            let seen = if everything { self.highest.max(self.acknowledged) } else { self.acknowledged };
+            while self.next < seen {
+                let waiting = self.ahead().and_then(Ahead::first).unwrap_or(u64::MAX);
+                self.declare_gap(waiting.min(seen).min(self.fin), &mut accepted);
+                self.drain(&mut accepted);
+                if self.next >= self.fin {
+                    break;
+                }
+            }
+        }
+        self.gap_deadline = Nanos::NEVER;
+        self.recharge(budget);
+        accepted
+    }
+
+    /// Appends bytes to what is kept, at `offset`.
+    pub fn store(&mut self, offset: u64, bytes: &[u8]) {
+        self.kept_at(offset).push(bytes);
+    }
+
+    /// The kept bytes, made to end at `offset`: nothing older was wanted if they did not.
+    fn kept_at(&mut self, offset: u64) -> &mut Kept {
+        let kept = &mut self.buffer.get_or_insert_default().kept;
+        if kept.end() != offset {
+            kept.restart(offset);
+        }
+        kept
+    }
+
+    /// Keeps bytes from `wanted` on, and `retain` bytes behind it, but no more than `limit`; forgets the rest.
+    pub fn settle(&mut self, wanted: u64, limit: usize, budget: &mut Budget) {
+        let Some(buffer) = self.buffer.as_mut() else { return };
+        if !buffer.kept.is_empty() {
+            buffer.kept.discard_before(wanted);
+            if buffer.kept.cost() > limit {
+                let excess = (buffer.kept.cost() - limit) as u64;
+                let from = buffer.kept.start().saturating_add(excess);
+                buffer.kept.discard_before(from);
+            }
+        }
+        if buffer.kept.is_empty() && buffer.ahead.is_empty() && buffer.syn_data.is_empty() {
+            budget.adjust(buffer.charged, 0);
+            self.buffer = None;
+            return;
+        }
+        self.recharge(budget);
+    }
+
+    /// Forgets all buffers; gives the bytes that waited behind a hole.
+    pub fn release(&mut self, budget: &mut Budget) -> u64 {
+        let waiting = self.ahead().map_or(0, |ahead| ahead.bytes() as u64);
+        budget.adjust(self.cost(), 0);
+        self.buffer = None;
+        waiting
+    }
+
+    fn recharge(&mut self, budget: &mut Budget) {
+        if let Some(buffer) = self.buffer.as_mut() {
+            let cost =
+                buffer.kept.cost().saturating_add(buffer.ahead.cost()).saturating_add(buffer.syn_data.len());
+            budget.adjust(buffer.charged, cost);
+            buffer.charged = cost;
+        }
+    }
+}
+
+/// Offset behind the last byte that the segment carried on the wire; 0 if it lies before the stream.
+fn end_of(payload: Payload<'_>) -> u64 {
+    u64::try_from(payload.offset.saturating_add(i64::from(payload.wire_len))).unwrap_or(0)
+}
+
+/// The captured bytes of a payload between two offsets.
+fn captured(payload: Payload<'_>, from: u64, until: u64) -> &[u8] {
+    let index = |offset: u64| {
+        usize::try_from(i128::from(offset) - i128::from(payload.offset)).unwrap_or(0).min(payload.bytes.len())
+    };
+    payload.bytes.get(index(from)..index(until)).unwrap_or(&[])
+}

@@ -1,0 +1,95 @@
+//! Who and whereto: `side` names an end host, `direction` a stream. Never one word for both.
+
+/// An end host of a flow and the TCP stack emulated for it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[repr(u8)]
+pub enum Side {
+    /// Who sent the first SYN, or is assumed to have.
+    Client = 0,
+    /// The other one.
+    Server = 1,
+}
+
+impl Side {
+    /// Both sides.
+    pub const BOTH: [Self; 2] = [Self::Client, Self::Server];
+
+    /// The peer.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+
+    /// The direction of what this side sends.
+    #[must_use]
+    pub const fn sends(self) -> Direction {
+        match self {
+            Self::Client => Direction::ToServer,
+            Self::Server => Direction::ToClient,
+        }
+    }
+
+    /// As an index: client 0, server 1.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The word in traces and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// A byte stream of a flow.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[repr(u8)]
+pub enum Direction {
+    /// What the client sends: the receive buffer of the server's stack.
+    #[default]
+    ToServer = 0,
+    /// What the server sends.
+    ToClient = 1,
+}
+
+impl Direction {
+    /// Both directions.
+    pub const BOTH: [Self; 2] = [Self::ToServer, Self::ToClient];
+
+    /// The side that receives this stream.
+    #[must_use]
+    pub const fn receiver(self) -> Side {
+        match self {
+            Self::ToServer => Side::Server,
+            Self::ToClient => Side::Client,
+        }
+    }
+
+    /// The side that sends this stream.
+    #[must_use]
+    pub const fn sender(self) -> Side {
+        self.receiver().other()
+    }
+
+    /// As an index: to-server 0, to-client 1.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The word in traces and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ToServer => "to-server",
+            Self::ToClient => "to-client",
+        }
+    }
+}

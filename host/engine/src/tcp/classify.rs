@@ -1,0 +1,171 @@
+//! Would the receiving host honour this segment? Decided before anything changes.
+//!
+//! The rules are those of RFC 9293 section 3.10.7 and RFC 5961 as Linux applies them, with slack where the observer may
+//! know less than the hosts: a tap loses packets, and it delivers one direction of a link later than the other.
+
+use sluice_wire::{SeqNumber, TcpFlags, TcpHeader};
+
+use super::{RefuseReason, Stack, TcpState};
+use crate::Side;
+use crate::flow::Flow;
+
+/// How a segment is taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Class {
+    /// The receiver honours it.
+    Accept,
+    /// The receiver honours it, and it says nothing that was not known: a SYN or FIN sent again.
+    Repeated,
+    /// A probe for life (RFC 1122 section 4.2.3.6): its byte, if it has one, is garbage.
+    KeepAlive,
+    /// The receiver would ignore it.
+    Refuse(RefuseReason),
+}
+
+/// Window that every host may be assumed to offer when it did not say: the largest without scaling.
+const WINDOW_UNSCALED: u32 = 65_535;
+
+/// Classifies a segment that `sender` sent, against both ends.
+#[must_use]
+pub fn classify(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
+    let flags = tcp.flags;
+    if flags.contains(TcpFlags::SYN) && flags.intersects(TcpFlags(TcpFlags::FIN.0 | TcpFlags::RST.0)) {
+        return Class::Refuse(RefuseReason::BadFlags);
+    }
+    if tcp.options.md5_or_ao && flow.is_unsigned() {
+        return Class::Refuse(RefuseReason::Signed);
+    }
+    if flags.contains(TcpFlags::RST) {
+        return classify_rst(flow, sender, tcp);
+    }
+    if flags.contains(TcpFlags::SYN) {
+        return classify_syn(flow, sender, tcp);
+    }
+    if !flags.contains(TcpFlags::ACK) {
+        return Class::Refuse(RefuseReason::NoAck);
+    }
+    classify_ack(flow, sender, tcp)
+}
+
+fn classify_rst(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
+    let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
+    if peer.state == TcpState::SynSent {
+        let acknowledges = tcp.flags.contains(TcpFlags::ACK)
+            && (tcp.ack == peer.sent_end || peer.is_candidate(SeqNumber(tcp.ack.0.wrapping_sub(1))));
+        return if acknowledges { Class::Accept } else { Class::Refuse(RefuseReason::RstOutOfWindow) };
+    }
+    if !own.has_sent && !peer.has_acknowledged {
+        // Nothing is known of what the receiver expects.
+        return Class::Accept;
+    }
+    let stream = flow.stream(sender.sends());
+    let at_ack = peer.has_acknowledged && tcp.seq == peer.acknowledged;
+    let at_end = own.has_sent && tcp.seq == own.sent_end;
+    let at_next = stream.is_anchored() && tcp.seq == stream.seq_of(stream.next());
+    if at_ack || at_end || at_next {
+        return Class::Accept;
+    }
+    let expected = if peer.has_acknowledged { peer.acknowledged } else { own.sent_end };
+    let window = peer.window.max(1);
+    let distance = tcp.seq.distance_from(expected);
+    match u32::try_from(distance) {
+        Ok(distance) if distance < window => Class::Refuse(RefuseReason::RstInWindow),
+        _ => Class::Refuse(RefuseReason::RstOutOfWindow),
+    }
+}
+
+fn classify_syn(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
+    let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
+    let known_isn = own.is_candidate(tcp.seq);
+    if !tcp.flags.contains(TcpFlags::ACK) {
+        return match own.state {
+            TcpState::Closed | TcpState::Listen | TcpState::SynSent if known_isn => Class::Repeated,
+            TcpState::Closed | TcpState::Listen | TcpState::SynSent => Class::Accept,
+            _ if known_isn => Class::Repeated,
+            _ => Class::Refuse(RefuseReason::SynInConnection),
+        };
+    }
+    if own.state.is_synchronized() || own.state == TcpState::SynReceived && own.isn().is_some() {
+        return if known_isn { Class::Repeated } else { Class::Refuse(RefuseReason::SynInConnection) };
+    }
+    if peer.isn().is_some() && !acknowledges_syn(peer, tcp.ack) {
+        return Class::Refuse(RefuseReason::SynAckWrongAck);
+    }
+    Class::Accept
+}
+
+/// Whether `ack` covers a SYN of `stack`, or its SYN and some of the data that came with it.
+fn acknowledges_syn(stack: &Stack, ack: SeqNumber) -> bool {
+    let behind_syn = SeqNumber(ack.0.wrapping_sub(1));
+    let covers_data =
+        stack.isn().is_some_and(|isn| isn.before(behind_syn) && ack.before_or_at(stack.sent_end));
+    stack.is_candidate(behind_syn) || covers_data
+}
+
+fn classify_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
+    let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
+    if peer.state == TcpState::SynSent && !own.state.is_synchronized() && own.isn().is_none() {
+        return Class::Refuse(RefuseReason::NotSynchronized);
+    }
+    if own.state == TcpState::SynSent && !is_after_own_syn(own, tcp.seq) {
+        return Class::Refuse(RefuseReason::NotSynchronized);
+    }
+    if let Some(reason) = unacceptable_timestamp(own, peer, tcp).or_else(|| unacceptable_ack(own, peer, tcp))
+    {
+        return Class::Refuse(reason);
+    }
+    if peer.has_acknowledged && own.has_sent && !flow.is_partial() && peer.window_max > 0 {
+        let distance = tcp.seq.distance_from(peer.acknowledged);
+        let slack = peer.window_max.max(WINDOW_UNSCALED);
+        // Twice the window: the receiver's newest window update may still be on its way to the observer.
+        if u32::try_from(distance).is_ok_and(|distance| distance > slack.saturating_mul(2)) {
+            return Class::Refuse(RefuseReason::OutOfWindow);
+        }
+    }
+    if tcp.flags.contains(TcpFlags::FIN)
+        && own.has_sent_fin
+        && tcp.seq.add(tcp.sequence_len()) == own.sent_end
+    {
+        return Class::Repeated;
+    }
+    if is_keep_alive(own, peer, tcp) { Class::KeepAlive } else { Class::Accept }
+}
+
+/// A client that acknowledges must do so right behind one of its SYNs.
+fn is_after_own_syn(own: &Stack, seq: SeqNumber) -> bool {
+    own.is_candidate(SeqNumber(seq.0.wrapping_sub(1))) || own.isn().is_some_and(|isn| isn.before(seq))
+}
+
+fn unacceptable_timestamp(own: &Stack, peer: &Stack, tcp: &TcpHeader) -> Option<RefuseReason> {
+    let (value, _) = tcp.options.timestamps?;
+    let negotiated = own.offers_timestamps && peer.offers_timestamps && peer.has_timestamp;
+    let is_older = SeqNumber(value).before(SeqNumber(peer.recent_timestamp));
+    (negotiated && is_older).then_some(RefuseReason::Paws)
+}
+
+fn unacceptable_ack(own: &Stack, peer: &Stack, tcp: &TcpHeader) -> Option<RefuseReason> {
+    let reach = own.window_max.max(WINDOW_UNSCALED);
+    if peer.has_sent {
+        // The peer cannot have sent more than this host's window beyond what it is known to have sent.
+        let ahead = tcp.ack.distance_from(peer.sent_end);
+        if u32::try_from(ahead).is_ok_and(|ahead| ahead > reach) {
+            return Some(RefuseReason::AckFuture);
+        }
+    }
+    if own.has_acknowledged {
+        let behind = own.acknowledged.distance_from(tcp.ack);
+        if u32::try_from(behind).is_ok_and(|behind| behind > reach) {
+            return Some(RefuseReason::AckOld);
+        }
+    }
+    None
+}
+
+fn is_keep_alive(own: &Stack, peer: &Stack, tcp: &TcpHeader) -> bool {
+    tcp.payload_len <= 1
+        && !tcp.flags.intersects(TcpFlags::FIN)
+        && own.has_sent
+        && peer.has_acknowledged
+        && peer.acknowledged == own.sent_end
+        && tcp.seq.add(1) == own.sent_end
+}

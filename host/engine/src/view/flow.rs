@@ -1,0 +1,178 @@
+//! The current flow.
+
+use super::{Mode, View};
+use crate::flow::{Attachment, EndReason, FlowId};
+use crate::tcp::TcpState;
+use crate::{Nanos, Refusal, Side};
+
+/// Who talks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Endpoints {
+    /// Client's address; IPv4 mapped into IPv6.
+    pub client_address: [u8; 16],
+    /// Server's address.
+    pub server_address: [u8; 16],
+    /// Client's port.
+    pub client_port: u16,
+    /// Server's port.
+    pub server_port: u16,
+    /// Outer and inner VLAN id; 0xffff for none.
+    pub vlan: [u16; 2],
+}
+
+/// The flow as a whole.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct FlowInfo {
+    /// Identity in logs, 53 bits.
+    pub log_id: u64,
+    /// First packet.
+    pub start: Nanos,
+    /// Last packet.
+    pub last_activity: Nanos,
+    /// Client's TCP state.
+    pub client_state: TcpState,
+    /// Server's TCP state.
+    pub server_state: TcpState,
+    /// Why it ended, if it has.
+    pub end_reason: Option<EndReason>,
+    /// It was picked up in mid-stream.
+    pub partial: bool,
+}
+
+/// What one side has sent; see `side-statistics` in the WIT.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct SideStatistics {
+    /// Packets that the receiver would honour.
+    pub packets: u64,
+    /// Their bytes from the IP header on.
+    pub ip_bytes: u64,
+    /// Their payload bytes.
+    pub payload_bytes: u64,
+    /// Stream bytes that became readable.
+    pub delivered_bytes: u64,
+    /// Packets that repeated something.
+    pub retransmissions: u64,
+    /// Packets ahead of missing bytes.
+    pub out_of_order: u64,
+    /// Bytes missing for good.
+    pub gap_bytes: u64,
+    /// Stretches that came again with other bytes.
+    pub conflicts: u64,
+    /// Packets that the receiver would ignore.
+    pub refused: u64,
+}
+
+impl View {
+    /// Makes a flow current for the tenant's first monitor that watches it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoFlow`] if it is not tracked any more or not the tenant's to see, [`Refusal::NotAllowed`] in the event
+    /// of a flow.
+    pub fn select_flow(&mut self, flow: u64) -> Result<(), Refusal> {
+        if !matches!(self.current.mode, Mode::Timer | Mode::Stop) {
+            return Err(Refusal::NotAllowed);
+        }
+        let id = FlowId::from_number(flow).ok_or(Refusal::NoFlow)?;
+        let index = self.flows.resolve(id).ok_or(Refusal::NoFlow)?;
+        let flow = self.flows.get(index).ok_or(Refusal::NoFlow)?;
+        let tenant = self.current.tenant;
+        let position = flow.attachments.iter().position(|attachment| attachment.tenant == tenant);
+        let attachment =
+            position.and_then(|position| flow.attachments.get(position)).ok_or(Refusal::NoFlow)?;
+        self.current.level = attachment.level;
+        self.current.flow = position.map(|position| (index, position));
+        Ok(())
+    }
+
+    /// Who talks.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoFlow`].
+    pub fn endpoints(&self) -> Result<Endpoints, Refusal> {
+        let flow = self.flow()?;
+        let (client, server) = (flow.endpoint(Side::Client), flow.endpoint(Side::Server));
+        Ok(Endpoints {
+            client_address: client.address.0,
+            server_address: server.address.0,
+            client_port: client.port,
+            server_port: server.port,
+            vlan: flow.key.vlan,
+        })
+    }
+
+    /// The flow as a whole.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoFlow`].
+    pub fn flow_info(&self) -> Result<FlowInfo, Refusal> {
+        let flow = self.flow()?;
+        Ok(FlowInfo {
+            log_id: flow.log_id(),
+            start: flow.start,
+            last_activity: flow.last,
+            client_state: flow.stack(Side::Client).state,
+            server_state: flow.stack(Side::Server).state,
+            end_reason: flow.end,
+            partial: flow.is_partial(),
+        })
+    }
+
+    /// What a side has sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoFlow`].
+    pub fn statistics(&self, side: Side) -> Result<SideStatistics, Refusal> {
+        let sent = self.flow()?.sent(side);
+        Ok(SideStatistics {
+            packets: u64::from(sent.packets),
+            ip_bytes: sent.ip_bytes,
+            payload_bytes: sent.payload_bytes,
+            delivered_bytes: sent.delivered_bytes,
+            retransmissions: u64::from(sent.retransmissions),
+            out_of_order: u64::from(sent.out_of_order),
+            gap_bytes: sent.gap_bytes,
+            conflicts: u64::from(sent.conflicts),
+            refused: u64::from(sent.refused),
+        })
+    }
+
+    /// Stores a number with the flow for the current monitor.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoFlow`], [`Refusal::NotAllowed`] in a filter.
+    pub fn set_user_context(&mut self, value: u64) -> Result<(), Refusal> {
+        self.attachment_to_change()?.user_context = value;
+        Ok(())
+    }
+
+    /// No more events of the current flow for the current monitor, from the next pass on.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoFlow`], [`Refusal::NotAllowed`] in a filter.
+    pub fn stop_monitoring(&mut self) -> Result<(), Refusal> {
+        self.attachment_to_change()?.is_stopped = true;
+        if let Some(flow) = self.current.flow.and_then(|(index, _)| self.flows.get_mut(index)) {
+            flow.marks.stale = true;
+        }
+        Ok(())
+    }
+
+    fn attachment_to_change(&mut self) -> Result<&mut Attachment, Refusal> {
+        self.may_change()?;
+        let (index, position) = self.current.flow.ok_or(Refusal::NoFlow)?;
+        self.flows.get_mut(index).and_then(|flow| flow.attachments.get_mut(position)).ok_or(Refusal::NoFlow)
+    }
+
+    /// The current flow's place and the record of the current monitor with it.
+    pub(super) fn current_attachment(&self) -> Option<(u32, Attachment)> {
+        let (index, position) = self.current.flow?;
+        let attachment = self.flows.get(index)?.attachments.get(position)?;
+        Some((index, *attachment))
+    }
+}

@@ -1,0 +1,154 @@
+//! What a guest may look at during a call, and ask for.
+//!
+//! The view owns the flows, their streams, the burst and the timers; the engine lends it, boxed, for the time of a call.
+//! Its public methods are what the WIT offers, each with the refusals written there. Whatever a handler asks of it takes
+//! effect where no other tenant sees it in this pass.
+
+mod flow;
+mod packet;
+mod stream;
+mod timers;
+
+pub use flow::{Endpoints, FlowInfo, SideStatistics};
+pub(crate) use packet::CurrentPacket;
+pub use packet::{PacketInfo, Region};
+pub use stream::{BufferInfo, PeekError};
+pub(crate) use timers::Timers;
+
+use crate::event::{EventCall, Place, TenantId};
+use crate::flow::{Flow, FlowTable};
+use crate::packet::Burst;
+use crate::reassembly::Level;
+use crate::{Direction, Nanos, Refusal, Side};
+
+/// What kind of call is under way.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Mode {
+    /// None.
+    #[default]
+    Idle,
+    /// A filter: nothing may change.
+    Filter,
+    /// A handler of an event.
+    Callback,
+    /// A timer has run out.
+    Timer,
+    /// The tenant is about to end.
+    Stop,
+}
+
+/// Bytes that are readable but lie in the packet, not in a buffer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Loan {
+    /// Whose stream they continue.
+    pub(crate) direction: Direction,
+    /// Stream offset of the first.
+    pub(crate) offset: u64,
+    /// Where they begin in the frame.
+    pub(crate) frame_offset: usize,
+    /// How many.
+    pub(crate) len: usize,
+}
+
+/// For whom a call is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Current {
+    mode: Mode,
+    tenant: TenantId,
+    flow: Option<(u32, usize)>,
+    level: Level,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct View {
+    pub(crate) flows: FlowTable,
+    pub(crate) burst: Option<Box<dyn Burst>>,
+    pub(crate) packet: Option<CurrentPacket>,
+    pub(crate) loan: Option<Loan>,
+    pub(crate) timers: Timers,
+    pub(crate) clock: Nanos,
+    current: Current,
+}
+
+impl Default for View {
+    /// A view of nothing: what takes the place of the real one in an embedding between calls.
+    fn default() -> Self {
+        Self::new(0)
+    }
+}
+
+impl View {
+    /// A view of no flows. `seed` keys the flow table's hash.
+    #[must_use]
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            flows: FlowTable::new(seed),
+            burst: None,
+            packet: None,
+            loan: None,
+            timers: Timers::default(),
+            clock: Nanos(0),
+            current: Current::default(),
+        }
+    }
+
+    /// The time of the current packet or deadline.
+    #[must_use]
+    pub const fn now(&self) -> Nanos {
+        self.clock
+    }
+
+    /// Begins the calls of one monitor in a pass.
+    pub(crate) fn enter(&mut self, tenant: TenantId, flow: Option<(u32, usize)>, level: Level) {
+        self.current = Current { mode: Mode::Callback, tenant, flow, level };
+    }
+
+    /// Begins a call outside of a flow's event.
+    pub(crate) fn enter_outside(&mut self, tenant: TenantId, mode: Mode) {
+        self.current = Current { mode, tenant, ..Current::default() };
+    }
+
+    /// Ends what `enter` began.
+    pub(crate) fn leave(&mut self) {
+        self.current = Current::default();
+    }
+
+    /// Fills in what a call says about the flow and the packet, the same for every monitor.
+    pub(crate) fn describe(&self, flow: Option<u32>, call: &mut EventCall) {
+        let flow = flow.and_then(|index| self.flows.get(index));
+        if let Some(flow) = flow {
+            let port = |side| u32::from(flow.endpoint(side).port);
+            call.ports = port(Side::Client) << 16 | port(Side::Server);
+            let state = |side| u32::from(flow.stack(side).state.number());
+            call.states = state(Side::Client) | state(Side::Server) << 8;
+        }
+        if let Some(packet) = &self.packet {
+            packet.describe(flow, call);
+        }
+    }
+
+    /// Brings the parts of a call up to date that differ from monitor to monitor and from call to call.
+    pub(crate) fn refresh(&mut self, mode: Mode, call: &mut EventCall) {
+        self.current.mode = mode;
+        if let Some((flow, attachment)) = self.current_attachment() {
+            call.user_context = attachment.user_context;
+            let direction = Place(call.place).direction();
+            call.readable = match self.current.level {
+                Level::Full => self.readable(flow, attachment, direction),
+                Level::State | Level::Count => 0,
+            };
+        }
+    }
+
+    /// The current flow.
+    fn flow(&self) -> Result<&Flow, Refusal> {
+        let (index, _) = self.current.flow.ok_or(Refusal::NoFlow)?;
+        self.flows.get(index).ok_or(Refusal::NoFlow)
+    }
+
+    /// Refuses in a filter.
+    fn may_change(&self) -> Result<(), Refusal> {
+        if self.current.mode == Mode::Filter { Err(Refusal::NotAllowed) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,194 @@
+//! The streams of the current flow, as the current monitor may read them.
+
+use super::{Mode, View};
+use crate::flow::Attachment;
+use crate::limits::FRAGMENTS_LISTED;
+use crate::reassembly::{Ahead, Kept, Level};
+use crate::{Direction, Refusal};
+
+/// Why a peek gave no bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum PeekError {
+    /// Bytes were dropped because the monitor had fallen behind; it stands behind them now.
+    #[error("{0} bytes were dropped before they were read")]
+    Missed(u64),
+    /// The call was refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+/// What is held of a direction; see `buffer-info` in the WIT.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct BufferInfo {
+    /// Where the monitor's next peek begins.
+    pub position: u64,
+    /// First byte still held in order.
+    pub held_from: u64,
+    /// The next expected byte.
+    pub next: u64,
+    /// Behind the furthest byte received.
+    pub highest: u64,
+    /// Bytes held out of order.
+    pub ahead: u64,
+}
+
+impl View {
+    /// Appends the next bytes in order for the current monitor to `out`, at most `max`, and moves its position.
+    ///
+    /// # Errors
+    ///
+    /// [`PeekError`].
+    pub fn peek(&mut self, direction: Direction, max: u32, out: &mut Vec<u8>) -> Result<(), PeekError> {
+        self.may_read()?;
+        let (index, attachment) = self.current_attachment().ok_or(Refusal::NoFlow)?;
+        let position = self.position(index, &attachment, direction);
+        let held_from = self.held_from(index, direction);
+        if position < held_from {
+            self.move_cursor(index, direction, held_from);
+            return Err(PeekError::Missed(held_from - position));
+        }
+        let before = out.len();
+        self.read(index, direction, position, usize::try_from(max).unwrap_or(usize::MAX), out);
+        let read = (out.len() - before) as u64;
+        self.move_cursor(index, direction, position.saturating_add(read));
+        Ok(())
+    }
+
+    /// Appends bytes at `offset` to `out`, at most `max`, up to the end of the fragment that holds it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoFlow`], [`Refusal::NotBuffered`], [`Refusal::NoData`].
+    pub fn peek_at(
+        &self,
+        direction: Direction,
+        offset: u64,
+        max: u32,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Refusal> {
+        self.may_read()?;
+        let (index, _) = self.current_attachment().ok_or(Refusal::NoFlow)?;
+        let before = out.len();
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        self.read(index, direction, offset, max, out);
+        if out.len() == before {
+            let ahead = self.flow()?.stream(direction).ahead();
+            out.extend_from_slice(ahead.map_or(&[], |ahead| ahead.read(offset, max)));
+        }
+        if out.len() == before && max > 0 { Err(Refusal::NoData) } else { Ok(()) }
+    }
+
+    /// Appends (offset, length) of what is held to `out`, ascending.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoFlow`], [`Refusal::NotBuffered`].
+    pub fn fraginfo(&self, direction: Direction, out: &mut Vec<u64>) -> Result<(), Refusal> {
+        self.may_read()?;
+        let stream = self.flow()?.stream(direction);
+        let loan = self.loan.filter(|loan| loan.direction == direction);
+        let mut runs: Vec<(u64, u64)> = stream.kept().into_iter().flat_map(Kept::runs).collect();
+        if let Some(loan) = loan {
+            match runs.last_mut().filter(|(start, len)| start.saturating_add(*len) == loan.offset) {
+                Some((_, len)) => *len = len.saturating_add(loan.len as u64),
+                None => runs.push((loan.offset, loan.len as u64)),
+            }
+        }
+        let ahead = stream.ahead().into_iter().flat_map(Ahead::runs);
+        for (start, len) in runs.into_iter().chain(ahead).take(FRAGMENTS_LISTED) {
+            out.extend([start, len]);
+        }
+        Ok(())
+    }
+
+    /// What is held of a direction and where the current monitor stands.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoFlow`], [`Refusal::NotBuffered`].
+    pub fn buffer_info(&self, direction: Direction) -> Result<BufferInfo, Refusal> {
+        self.may_read()?;
+        let (index, attachment) = self.current_attachment().ok_or(Refusal::NoFlow)?;
+        let stream = self.flow()?.stream(direction);
+        Ok(BufferInfo {
+            position: self.position(index, &attachment, direction),
+            held_from: self.held_from(index, direction),
+            next: stream.next(),
+            highest: stream.highest(),
+            ahead: stream.ahead().map_or(0, |ahead| ahead.bytes() as u64),
+        })
+    }
+
+    /// Bytes that the monitor's next peek could return.
+    pub(super) fn readable(&self, index: u32, attachment: Attachment, direction: Direction) -> u32 {
+        let Some(flow) = self.flows.get(index) else { return 0 };
+        let position = self.position(index, &attachment, direction).max(self.held_from(index, direction));
+        let stream = flow.stream(direction);
+        let (first, second) =
+            stream.kept().map_or((&[][..], &[][..]), |kept| kept.read(position, usize::MAX));
+        let mut end = position.saturating_add((first.len() + second.len()) as u64);
+        if let Some(loan) = self.loan.filter(|loan| loan.direction == direction) {
+            let loan_end = loan.offset.saturating_add(loan.len as u64);
+            if end >= loan.offset && end < loan_end {
+                end = loan_end;
+            }
+        }
+        u32::try_from(end - position).unwrap_or(u32::MAX)
+    }
+
+    /// Where the monitor stands: its cursor, or behind the gap that covers it.
+    fn position(&self, index: u32, attachment: &Attachment, direction: Direction) -> u64 {
+        let cursor = attachment.cursor[direction.index()];
+        let kept = self.flows.get(index).and_then(|flow| flow.stream(direction).kept());
+        kept.map_or(cursor, |kept| kept.skip_gap(cursor))
+    }
+
+    /// First byte that is still held in order; the next expected byte if none is.
+    fn held_from(&self, index: u32, direction: Direction) -> u64 {
+        let Some(stream) = self.flows.get(index).map(|flow| flow.stream(direction)) else { return 0 };
+        let loan = self.loan.filter(|loan| loan.direction == direction);
+        let end = loan.map_or(stream.next(), |loan| loan.offset);
+        stream.kept().filter(|kept| !kept.is_empty() && kept.end() == end).map_or(end, Kept::start)
+    }
+
+    /// Appends bytes in order at `offset`: from the buffer, then from the packet that continues it.
+    fn read(&self, index: u32, direction: Direction, offset: u64, max: usize, out: &mut Vec<u8>) {
+        let Some(stream) = self.flows.get(index).map(|flow| flow.stream(direction)) else { return };
+        let before = out.len();
+        if let Some(kept) = stream.kept() {
+            let (first, second) = kept.read(offset, max);
+            out.extend_from_slice(first);
+            out.extend_from_slice(second);
+        }
+        let read = out.len() - before;
+        let Some(loan) = self.loan.filter(|loan| loan.direction == direction) else { return };
+        let Some(skip) = offset.saturating_add(read as u64).checked_sub(loan.offset) else { return };
+        let frame = self.packet.as_ref().and_then(|packet| self.frame(packet.slot));
+        let lent = frame.and_then(|frame| frame.bytes.get(loan.frame_offset..)).unwrap_or(&[]);
+        let lent = lent.get(..loan.len).unwrap_or(lent);
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(lent.len());
+        let until = skip.saturating_add(max - read).min(lent.len());
+        out.extend_from_slice(lent.get(skip..until).unwrap_or(&[]));
+    }
+
+    /// Moves the current monitor's position, except in a filter.
+    fn move_cursor(&mut self, index: u32, direction: Direction, offset: u64) {
+        if self.current.mode == Mode::Filter {
+            return;
+        }
+        let Some((_, position)) = self.current.flow else { return };
+        let attachment = self.flows.get_mut(index).and_then(|flow| flow.attachments.get_mut(position));
+        if let Some(attachment) = attachment {
+            attachment.cursor[direction.index()] = offset;
+        }
+    }
+
+    /// Refuses where the monitor keeps no bytes.
+    fn may_read(&self) -> Result<(), Refusal> {
+        self.flow()?;
+        match (self.current.level, self.current.mode) {
+            (Level::Full, _) => Ok(()),
+            (Level::State | Level::Count, _) => Err(Refusal::NotBuffered),
+        }
+    }
+}
