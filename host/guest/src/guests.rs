@@ -1,0 +1,374 @@
+//! The guests of one worker, and how the engine calls them.
+
+use std::fmt;
+use std::mem;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use sluice_engine::event::{Definitions, EventCall, Faulted, Handler, TenantId};
+use sluice_engine::{Nanos, View};
+use wasmtime::Store;
+
+use crate::budget;
+use crate::exports::{Exports, Scalars};
+use crate::fault::{self, CallReport, Export, FaultReport};
+use crate::host::{FilterCompiler, Host, new_store};
+use crate::limits::{REPORTED_CHARS, TENANTS_MAX, TimeLimit};
+use crate::module::Module;
+use crate::output::GuestOutput;
+use crate::runtime::Runtime;
+use crate::text::excerpt;
+
+/// What the operator allows a guest beyond looking.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Grants {
+    /// Its verdict may drop packets.
+    pub drop: bool,
+}
+
+/// A guest to be: its name and its configuration.
+#[derive(Clone, Debug, Default)]
+pub struct TenantSpec {
+    /// Name in logs and reports.
+    pub name: String,
+    /// The `key=value` words for `start`.
+    pub configuration: Vec<(String, String)>,
+    /// What it may do; the engine enforces it.
+    pub grants: Grants,
+}
+
+/// Why a guest did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It says so itself.
+    #[error("guest {guest} refuses to start: {message}")]
+    Refused {
+        /// Name of the guest.
+        guest: Arc<str>,
+        /// Its words.
+        message: String,
+    },
+    /// It was stopped.
+    #[error("{0}")]
+    Faulted(Box<FaultReport>),
+    /// It defined something that only works with an export that it lacks.
+    #[error("guest {guest} {defines} but exports no {export}")]
+    MissingExport {
+        /// Name of the guest.
+        guest: Arc<str>,
+        /// What it did in `start`.
+        defines: &'static str,
+        /// The export.
+        export: &'static str,
+    },
+    /// The worker has as many guests as it takes.
+    #[error("one worker takes up to {limit} guests")]
+    TooMany {
+        /// How many.
+        limit: usize,
+    },
+}
+
+/// What a guest has used so far.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct GuestStatistics {
+    /// Calls of its exports, `start` apart.
+    pub calls: u64,
+    /// Bytes of linear memory; 0 after a fault.
+    pub memory_bytes: usize,
+    /// Requests for memory or tables that were refused.
+    pub memory_refused: u64,
+    /// Log lines dropped beyond the limit.
+    pub lines_dropped: u64,
+    /// Structured events dropped beyond the limit.
+    pub events_dropped: u64,
+    /// Pieces of reports dropped beyond the limit.
+    pub reports_dropped: u64,
+    /// Whether it was stopped.
+    pub faulted: bool,
+}
+
+/// The guests of one worker. Each has a store and an instance of its own, kept from `start` to `stop`.
+///
+/// A guest's number for the engine is its place in the order of [`Guests::add`].
+pub struct Guests {
+    runtime: Runtime,
+    filters: Rc<dyn FilterCompiler>,
+    output: Box<dyn GuestOutput>,
+    tenants: Vec<Tenant>,
+}
+
+struct Tenant {
+    name: Arc<str>,
+    grants: Grants,
+    calls: u64,
+    /// `None` after a fault: whatever an instance that trapped holds is half done.
+    instance: Option<Instance>,
+    /// As it was at the fault.
+    last: GuestStatistics,
+}
+
+struct Instance {
+    store: Store<Host>,
+    exports: Exports,
+}
+
+impl Guests {
+    /// No guests yet. `output` takes what they say.
+    #[must_use]
+    pub fn new(runtime: &Runtime, filters: Rc<dyn FilterCompiler>, output: Box<dyn GuestOutput>) -> Self {
+        Self { runtime: runtime.clone(), filters, output, tenants: Vec::new() }
+    }
+
+    /// Makes an instance of a guest, runs its `start`, and gives what it defined, to be attached to the engine next.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]: the guest is not there then, and takes no number.
+    pub fn add(&mut self, module: &Module, spec: &TenantSpec) -> Result<Definitions, StartError> {
+        if self.tenants.len() >= TENANTS_MAX {
+            return Err(StartError::TooMany { limit: TENANTS_MAX });
+        }
+        let name: Arc<str> = excerpt(&spec.name, REPORTED_CHARS).into();
+        let mut store = new_store(&self.runtime, &name, Rc::clone(&self.filters));
+        mem::swap(&mut store.data_mut().output, &mut self.output);
+        let started = start(&self.runtime, module, &mut store, &spec.configuration);
+        mem::swap(&mut store.data_mut().output, &mut self.output);
+        let exports = started?;
+        let definitions = store.data_mut().starting.take().map(|starting| starting.definitions);
+        let definitions = definitions.unwrap_or_default();
+        check_definitions(&name, &definitions, &exports)?;
+        self.tenants.push(Tenant {
+            name,
+            grants: spec.grants,
+            calls: 0,
+            instance: Some(Instance { store, exports }),
+            last: GuestStatistics::default(),
+        });
+        Ok(definitions)
+    }
+
+    /// How many guests there are, those included that were stopped.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tenants.len()
+    }
+
+    /// Whether there is no guest.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tenants.is_empty()
+    }
+
+    /// What a guest may do; nothing for an unknown one.
+    #[must_use]
+    pub fn grants(&self, tenant: TenantId) -> Grants {
+        self.tenant(tenant).map_or_else(Grants::default, |tenant| tenant.grants)
+    }
+
+    /// The name of a guest.
+    #[must_use]
+    pub fn name(&self, tenant: TenantId) -> Option<&str> {
+        self.tenant(tenant).map(|tenant| &*tenant.name)
+    }
+
+    /// What a guest has used so far.
+    #[must_use]
+    pub fn statistics(&self, tenant: TenantId) -> Option<GuestStatistics> {
+        self.tenant(tenant).map(Tenant::statistics)
+    }
+
+    /// The output, back from its guests.
+    #[must_use]
+    pub fn into_output(self) -> Box<dyn GuestOutput> {
+        self.output
+    }
+
+    fn tenant(&self, tenant: TenantId) -> Option<&Tenant> {
+        self.tenants.get(usize::from(tenant.0))
+    }
+
+    /// Calls a guest: lends it view and output, starts its time, and takes both back on every path.
+    fn enter<R>(
+        &mut self,
+        tenant: TenantId,
+        export: Export,
+        view: &mut Box<View>,
+        report: impl FnOnce(&View) -> CallReport,
+        call: impl FnOnce(&mut Store<Host>, &Exports) -> wasmtime::Result<R>,
+    ) -> Result<R, Faulted> {
+        let time = self.runtime.options().time;
+        let tenant = self.tenants.get_mut(usize::from(tenant.0)).ok_or(Faulted)?;
+        let Some(Instance { store, exports }) = tenant.instance.as_mut() else { return Err(Faulted) };
+        tenant.calls = tenant.calls.wrapping_add(1);
+        swap(store.data_mut(), view, &mut self.output);
+        let result = budget::arm(store, time, export.entry()).and_then(|()| call(store, exports));
+        swap(store.data_mut(), view, &mut self.output);
+        match result {
+            Ok(answer) => Ok(answer),
+            Err(error) => {
+                let fault = fault_report(&tenant.name, &error, report(view), time, store.data());
+                tenant.stop_calling();
+                self.output.fault(&fault);
+                Err(Faulted)
+            }
+        }
+    }
+}
+
+impl Handler for Guests {
+    fn filter(&mut self, tenant: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<bool, Faulted> {
+        let report = |view: &View| CallReport::event(Export::Filter, call, view);
+        self.enter(tenant, Export::Filter, view, report, |store, exports| match exports.filter {
+            Some(filter) => filter.call(store, scalars(call)).map(|(holds,)| holds),
+            None => Ok(false),
+        })
+    }
+
+    fn callback(&mut self, tenant: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<u32, Faulted> {
+        let report = |view: &View| CallReport::event(Export::Callback, call, view);
+        self.enter(tenant, Export::Callback, view, report, |store, exports| match exports.callback {
+            Some(callback) => callback.call(store, scalars(call)).map(|(verdict,)| verdict),
+            None => Ok(0),
+        })
+    }
+
+    fn timer(
+        &mut self,
+        tenant: TenantId,
+        timer: u32,
+        argument: u64,
+        deadline: Nanos,
+        view: &mut Box<View>,
+    ) -> Result<(), Faulted> {
+        let report = |view: &View| CallReport::timer(timer, deadline, view);
+        self.enter(tenant, Export::OnTimer, view, report, |store, exports| match exports.on_timer {
+            Some(on_timer) => on_timer.call(store, (timer, argument, deadline.0)),
+            None => Ok(()),
+        })
+    }
+
+    fn stop(&mut self, tenant: TenantId, view: &mut Box<View>) -> Result<(), Faulted> {
+        let report = |view: &View| CallReport::lifecycle(Export::Stop, view);
+        self.enter(tenant, Export::Stop, view, report, |store, exports| match exports.stop {
+            Some(stop) => stop.call(store, ()),
+            None => Ok(()),
+        })
+    }
+}
+
+impl Tenant {
+    fn statistics(&self) -> GuestStatistics {
+        let Some(instance) = &self.instance else { return self.last };
+        let host = instance.store.data();
+        GuestStatistics {
+            calls: self.calls,
+            memory_bytes: host.memory.memory_bytes,
+            memory_refused: host.memory.refused,
+            lines_dropped: host.log.lines.dropped,
+            events_dropped: host.log.events.dropped,
+            reports_dropped: host.log.reports.dropped,
+            faulted: false,
+        }
+    }
+
+    /// Gives the instance up, with its memory.
+    fn stop_calling(&mut self) {
+        self.last = GuestStatistics { memory_bytes: 0, faulted: true, ..self.statistics() };
+        self.instance = None;
+    }
+}
+
+impl fmt::Debug for Guests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.tenants.iter().map(|tenant| &*tenant.name);
+        f.debug_list().entries(names).finish()
+    }
+}
+
+/// Lends view and output, or takes them back: two pointers each.
+fn swap(host: &mut Host, view: &mut Box<View>, output: &mut Box<dyn GuestOutput>) {
+    mem::swap(&mut host.view, view);
+    mem::swap(&mut host.output, output);
+}
+
+/// Makes the instance and calls `start`.
+fn start(
+    runtime: &Runtime,
+    module: &Module,
+    store: &mut Store<Host>,
+    configuration: &[(String, String)],
+) -> Result<Exports, StartError> {
+    let time = runtime.options().time;
+    let faulted = |error: wasmtime::Error, export, store: &Store<Host>| {
+        let host = store.data();
+        let call = CallReport::lifecycle(export, &host.view);
+        StartError::Faulted(Box::new(fault_report(&host.name, &error, call, time, host)))
+    };
+    // Armed before the instance is made: code of the guest may run there.
+    let made = budget::arm(store, time, Export::Instantiation.entry())
+        .and_then(|()| Exports::instantiate(module.instance(), store));
+    let exports = made.map_err(|error| faulted(error, Export::Instantiation, store))?;
+    let answer = budget::arm(store, time, Export::Start.entry())
+        .and_then(|()| exports.start.call(&mut *store, (configuration.to_vec(),)));
+    match answer {
+        Ok((Ok(()),)) => Ok(exports),
+        Ok((Err(message),)) => {
+            let guest = Arc::clone(&store.data().name);
+            Err(StartError::Refused { guest, message: excerpt(&message, REPORTED_CHARS) })
+        }
+        Err(error) => Err(faulted(error, Export::Start, store)),
+    }
+}
+
+/// A guest that waits for calls which cannot come has a bug that its author wants to hear of at once.
+fn check_definitions(
+    guest: &Arc<str>,
+    definitions: &Definitions,
+    exports: &Exports,
+) -> Result<(), StartError> {
+    let missing = |defines, export| StartError::MissingExport { guest: Arc::clone(guest), defines, export };
+    if !definitions.registrations().is_empty() && exports.callback.is_none() {
+        return Err(missing("registers handlers", "callback"));
+    }
+    if !definitions.user_events().is_empty() && exports.filter.is_none() {
+        return Err(missing("defines events", "filter"));
+    }
+    if !definitions.timers().is_empty() && exports.on_timer.is_none() {
+        return Err(missing("sets timers", "on-timer"));
+    }
+    Ok(())
+}
+
+fn fault_report(
+    guest: &Arc<str>,
+    error: &wasmtime::Error,
+    call: CallReport,
+    time: TimeLimit,
+    host: &Host,
+) -> FaultReport {
+    let reason = fault::reason(error, call.export, time, &host.memory);
+    FaultReport { guest: Arc::clone(guest), call, reason, backtrace: fault::backtrace(error) }
+}
+
+const fn scalars(call: &EventCall) -> Scalars {
+    (
+        call.id,
+        call.kind,
+        call.place,
+        call.flow,
+        call.time,
+        call.user_context,
+        call.argument,
+        call.offset,
+        call.readable,
+        call.length,
+        call.wire_length,
+        call.sequence,
+        call.acknowledgment,
+        call.window,
+        call.ports,
+        call.states,
+    )
+}

@@ -1,0 +1,14 @@
+//! Guests against the host: what loads, what is refused, and what hostile ones achieve.
+
+#[cfg(test)]
+mod component;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod loading;
+#[cfg(test)]
+mod starting;
+#[cfg(test)]
+mod telling;
+#[cfg(test)]
+mod worker;

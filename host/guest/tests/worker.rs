@@ -1,0 +1,127 @@
+//! A worker with guests and no engine: events come from the test, the view is empty.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, Predicate, TenantId};
+use sluice_engine::{Nanos, View};
+use sluice_guest::{
+    EventContext, FaultReport, FilterCompiler, GuestOutput, Guests, Module, Runtime, RuntimeOptions,
+    Severity, StartError, TenantSpec, TimeLimit,
+};
+
+/// What the guests said.
+#[derive(Clone, Default)]
+pub(crate) struct Said {
+    pub(crate) lines: Rc<RefCell<Vec<String>>>,
+    pub(crate) faults: Rc<RefCell<Vec<FaultReport>>>,
+}
+
+impl GuestOutput for Said {
+    fn line(&mut self, guest: &str, severity: Severity, text: &str) {
+        self.lines.borrow_mut().push(format!("{guest} {}: {text}", severity.name()));
+    }
+
+    fn event(&mut self, guest: &str, event_type: &str, body: &str, _context: &EventContext) {
+        self.lines.borrow_mut().push(format!("{guest} event {event_type}: {body}"));
+    }
+
+    fn report(&mut self, guest: &str, text: &str) {
+        self.lines.borrow_mut().push(format!("{guest} report: {text}"));
+    }
+
+    fn fault(&mut self, report: &FaultReport) {
+        self.faults.borrow_mut().push(report.clone());
+    }
+}
+
+/// Knows one expression.
+struct TcpOnly;
+
+struct Always;
+
+impl Predicate for Always {
+    fn matches(&mut self, _datagram: &[u8]) -> bool {
+        true
+    }
+}
+
+impl FilterCompiler for TcpOnly {
+    fn compile(&self, expression: &str) -> Result<Box<dyn Predicate>, String> {
+        if expression == "tcp" { Ok(Box::new(Always)) } else { Err("syntax error".to_owned()) }
+    }
+}
+
+pub(crate) struct Worker {
+    pub(crate) runtime: Runtime,
+    pub(crate) guests: Guests,
+    pub(crate) said: Said,
+    view: Box<View>,
+}
+
+impl Worker {
+    /// Limits by fuel, scant enough for quick tests.
+    pub(crate) fn new() -> Self {
+        let time = TimeLimit::Fuel { call: 10_000_000, lifecycle: 20_000_000 };
+        Self::with_options(RuntimeOptions { time, ..RuntimeOptions::default() })
+    }
+
+    pub(crate) fn with_options(options: RuntimeOptions) -> Self {
+        let runtime = Runtime::new(options).unwrap();
+        let said = Said::default();
+        let guests = Guests::new(&runtime, Rc::new(TcpOnly), Box::new(said.clone()));
+        Self { runtime, guests, said, view: Box::default() }
+    }
+
+    pub(crate) fn start(&mut self, component: &[u8]) -> Result<Definitions, StartError> {
+        self.start_with(component, &[("key", "value")])
+    }
+
+    pub(crate) fn start_with(
+        &mut self,
+        component: &[u8],
+        configuration: &[(&str, &str)],
+    ) -> Result<Definitions, StartError> {
+        let module = Module::load(&self.runtime, component).unwrap();
+        let configuration = configuration.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let name = format!("g{}", self.guests.len());
+        self.guests.add(&module, &TenantSpec { name, configuration, ..TenantSpec::default() })
+    }
+
+    /// The reason why a guest does not start.
+    pub(crate) fn start_error(&mut self, component: &[u8]) -> String {
+        self.start(component).unwrap_err().to_string()
+    }
+
+    /// Starts a guest that must start.
+    pub(crate) fn add(&mut self, component: &[u8]) -> TenantId {
+        self.start(component).unwrap();
+        TenantId(u16::try_from(self.guests.len() - 1).unwrap())
+    }
+
+    /// Raises `new-data` for handler 3 of a guest.
+    pub(crate) fn callback(&mut self, tenant: TenantId) -> Result<u32, Faulted> {
+        let call = EventCall { id: 3, kind: EventKind::NewData.number(), time: 7, ..EventCall::default() };
+        self.guests.callback(tenant, &call, &mut self.view)
+    }
+
+    /// Timer 5 of a guest runs out.
+    pub(crate) fn timer(&mut self, tenant: TenantId) -> Result<(), Faulted> {
+        self.guests.timer(tenant, 5, 1, Nanos(9), &mut self.view)
+    }
+
+    pub(crate) fn stop(&mut self, tenant: TenantId) -> Result<(), Faulted> {
+        self.guests.stop(tenant, &mut self.view)
+    }
+
+    /// The text of the only fault so far.
+    pub(crate) fn fault(&self) -> String {
+        let faults = self.said.faults.borrow();
+        assert_eq!(faults.len(), 1);
+        faults[0].to_string()
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.said.lines.borrow().clone()
+    }
+}
