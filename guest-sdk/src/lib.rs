@@ -1,0 +1,103 @@
+//! Middleboxes for sluice in Rust.
+//!
+//! A middlebox is filters and callbacks on events of TCP flows. The host follows every connection once and raises the
+//! events; a middlebox says in [`Middlebox::start`] which it wants and what happens then, in plain functions:
+//!
+//! ```
+//! # use sluice_guest_sdk as sluice;
+//! use sluice::prelude::*;
+//!
+//! /// Counts the bytes of web servers, and their responses that begin with an error.
+//! #[derive(Default)]
+//! struct WebErrors {
+//!     bytes: u64,
+//!     errors: u64,
+//!     buffer: Vec<u8>,
+//! }
+//!
+//! sluice::export!(WebErrors);
+//!
+//! impl Middlebox for WebErrors {
+//!     fn start(setup: &Setup<Self>, _configuration: &Configuration) -> Result<Self, String> {
+//!         let web = setup.monitor("tcp port 80", Level::Full)?;
+//!         let error = setup.define("http-error", NewData, Self::is_error)?;
+//!         web.on(error, Self::on_error)?;
+//!         web.on(NewData, Self::on_data)?;
+//!         Ok(Self::default())
+//!     }
+//!
+//!     fn stop(&mut self) {
+//!         report!("{} bytes, {} errors\n", self.bytes, self.errors);
+//!     }
+//! }
+//!
+//! impl WebErrors {
+//!     /// A filter: sees what could be read, and leaves it there.
+//!     fn is_error(&self, event: &Event) -> Result<bool, Error> {
+//!         if event.direction() == Direction::ToServer || event.offset() != 0 {
+//!             return Ok(false);
+//!         }
+//!         let mut bytes = Vec::new();
+//!         Ok(event.peek(&mut bytes)?.starts_with(b"HTTP/1.1 5"))
+//!     }
+//!
+//!     fn on_error(&mut self, event: &Event) {
+//!         self.errors += 1;
+//!         log::info!("port {} answers with an error", event.server_port());
+//!     }
+//!
+//!     fn on_data(&mut self, event: &Event) -> Result<Verdict, Error> {
+//!         self.bytes += event.peek(&mut self.buffer)?.len() as u64;
+//!         Ok(Verdict::Pass)
+//!     }
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! Built for `wasm32-unknown-unknown` as a `cdylib`, `sluice build` makes a component of it. On other targets
+//! everything compiles, so that a middlebox's own logic has ordinary tests; calls to the host panic there.
+#![deny(unsafe_code)]
+
+#[doc(hidden)]
+pub mod bindings;
+pub mod checksum;
+mod configuration;
+mod error;
+mod event;
+#[doc(hidden)]
+pub mod export;
+mod flow;
+pub mod json;
+mod kind;
+pub mod log;
+mod middlebox;
+mod packet;
+mod setup;
+mod stream;
+mod tcp;
+mod timer;
+
+pub use configuration::{Configuration, ConfigurationError};
+pub use error::Error;
+pub use event::Event;
+pub use flow::{Endpoints, Flow, FlowId, FlowInfo, SideStatistics};
+pub use kind::{Direction, EventId, EventKind, Hook, Side};
+pub use middlebox::{Decision, Middlebox, Outcome, Verdict};
+pub use packet::{Packet, Region};
+pub use setup::{Setup, SetupError, StreamMonitor};
+pub use stream::{BufferInfo, Fragment, Level};
+pub use tcp::{EndReason, TcpFlags, TcpState};
+pub use timer::{PendingTimer, Tick, Timer};
+
+/// What nearly every middlebox uses.
+///
+/// The built-in events come by their own names, but for [`EventKind::Error`], which would hide [`Error`].
+pub mod prelude {
+    pub use crate::EventKind::{
+        Conflict, ConnEnd, ConnStart, Gap, NewData, Orphan, PacketIn, Rexmit, TcpStateChange,
+    };
+    pub use crate::{
+        Configuration, Direction, Error, Event, EventKind, Flow, FlowId, Hook, Level, Middlebox, Setup, Side,
+        Tick, Verdict, log, report,
+    };
+}
