@@ -1,0 +1,161 @@
+//! The command line: what can be asked for, in the letters that users of tcpdump and Suricata know.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A host for sandboxed middleboxes.
+///
+/// A middlebox (an IDS, a firewall, an accounting probe) is a WebAssembly component. sluice follows every TCP connection,
+/// raises events and calls the middlebox; what the middlebox cannot do is reach anything else.
+#[derive(Debug, Parser)]
+#[command(name = "sluice", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 all went well; 1 failed on the way (output, a guest that was stopped); 2 wrong usage; 3 a guest was
+rejected; 5 the input is damaged or cut off, what could be read was processed; 6 not permitted; 130 Ctrl-C.
+
+Start here:
+  sluice build guests/midstat -o midstat.wasm
+  sluice run -r samples/web.pcap.gz midstat.wasm";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run middleboxes over traffic.
+    Run(RunArgs),
+    /// Write each direction of each TCP connection to a file, without any middlebox.
+    Streams(StreamsArgs),
+    /// Compile a middlebox and wrap it into a component.
+    Build(crate::build::BuildArgs),
+    /// Say what a middlebox imports, exports and needs, and whether it would load.
+    Inspect(crate::inspect::InspectArgs),
+}
+
+/// Where packets come from, and how they are taken.
+#[derive(Args, Debug)]
+pub(crate) struct InputArgs {
+    /// Capture file to read: pcap or pcapng, also compressed by gzip or zstd; `-` is standard input
+    #[arg(short = 'r', value_name = "FILE")]
+    pub(crate) read: String,
+
+    /// Stop after this many packets that match the filter
+    #[arg(short = 'c', value_name = "COUNT")]
+    pub(crate) count: Option<u64>,
+
+    /// Which checksums count: with `none`, segments with a wrong one are used too (captures made on a host whose network
+    /// card computes checksums hold wrong ones)
+    #[arg(short = 'k', value_name = "WHICH", value_enum, default_value_t = ChecksumMode::All)]
+    pub(crate) checksums: ChecksumMode,
+
+    /// Follow only connections whose handshake is seen; others are orphans
+    #[arg(long)]
+    pub(crate) handshake_only: bool,
+
+    /// Accepted for the sake of fingers that know tcpdump: names are never looked up
+    #[arg(short = 'n', hide = true)]
+    pub(crate) numeric: bool,
+
+    /// No progress bar and no summary
+    #[arg(short = 'q', long)]
+    pub(crate) quiet: bool,
+
+    /// Log more; twice for all
+    #[arg(short = 'v', action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ChecksumMode {
+    /// Verified.
+    All,
+    /// Ignored.
+    None,
+}
+
+/// Run middleboxes over traffic.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+The first word that ends in .wasm is the guest; words like key=value configure it; the rest is a filter in the syntax of
+pcap-filter(7), with numbers in place of names. Several guests: --guest for each, as FILE[,key=value...].
+
+Examples:
+  sluice run -r web.pcap midstat.wasm
+  sluice run -r web.pcap midstat.wasm interval=5 tcp port 80
+  sluice run -r web.pcap -j --guest http-log.wasm --guest fake-rexmit.wasm > eve.json
+  zcat big.pcap.gz | sluice run -r - byte-reader.wasm")]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// Write the packets that no guest dropped to a capture file; `-` is standard output
+    #[arg(short = 'w', value_name = "OUT")]
+    pub(crate) write: Option<PathBuf>,
+
+    /// Print JSON lines (Suricata's EVE format) instead of text
+    #[arg(short = 'j', long)]
+    pub(crate) json: bool,
+
+    /// A guest, a tenant of its own; may be given several times
+    #[arg(long = "guest", value_name = "FILE[,KEY=VALUE...]")]
+    pub(crate) guests: Vec<String>,
+
+    /// What guests may do beyond looking; may be given several times
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub(crate) allow: Vec<Allowed>,
+
+    /// Memory that one guest may take, MiB
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) limit_mem: u32,
+
+    /// Limit each call of a guest to so much fuel (about one unit an instruction) instead of 20 ms of CPU time: the
+    /// same on every machine
+    #[arg(long, value_name = "UNITS")]
+    pub(crate) fuel: Option<u64>,
+
+    /// GUEST.wasm, then key=value words for it, then a filter
+    #[arg(value_name = "GUEST.wasm [KEY=VALUE...] [FILTER]")]
+    pub(crate) words: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Allowed {
+    /// Drop packets: they are left out of what `-w` writes.
+    Drop,
+}
+
+/// Write each direction of each TCP connection to a file.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+The directory gets one file for each direction and streams.jsonl with a line for each: src, dst, file, bytes, sha256,
+gaps and conflicts as offset and length, and why the connection ended.
+
+Example:
+  sluice streams -r web.pcap -o out tcp port 80")]
+pub(crate) struct StreamsArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// Directory to write to; made if it is not there
+    #[arg(short = 'o', value_name = "DIR")]
+    pub(crate) output: PathBuf,
+
+    /// What stands in the files for bytes that are missing
+    #[arg(long, value_enum, default_value_t = GapMode::Skip)]
+    pub(crate) gaps: GapMode,
+
+    /// A filter in the syntax of pcap-filter(7), with numbers in place of names
+    #[arg(value_name = "FILTER")]
+    pub(crate) words: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum GapMode {
+    /// Nothing.
+    Skip,
+    /// Zeros, for gaps of up to 64 MiB; longer ones are skipped.
+    Zero,
+}

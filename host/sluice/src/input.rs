@@ -1,0 +1,204 @@
+//! From a capture to the engine: bursts, filtered and counted.
+
+use std::any::Any;
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sluice_engine::event::Handler;
+use sluice_engine::packet::Burst;
+use sluice_engine::{Checksums, Config, Engine, Nanos, PickUp};
+use sluice_pktio::{CaptureReader, OpenError, PacketIo, ReceiveError, Received};
+use sluice_wire::LinkType;
+
+use crate::cli::{ChecksumMode, InputArgs};
+use crate::exit::{Exit, Failure};
+use crate::filter::PacketFilter;
+use crate::progress::Progress;
+
+/// A received burst in the eyes of the engine: the packets that passed the filter.
+#[derive(Debug, Default)]
+pub(crate) struct SelectedBurst {
+    packets: sluice_pktio::Burst,
+    selected: Vec<usize>,
+}
+
+impl SelectedBurst {
+    /// The packet in `slot` as it was received.
+    pub(crate) fn received(&self, slot: usize) -> Option<sluice_pktio::Packet<'_>> {
+        self.packets.packet(*self.selected.get(slot)?)
+    }
+}
+
+impl Burst for SelectedBurst {
+    fn len(&self) -> usize {
+        self.selected.len()
+    }
+
+    fn packet(&self, slot: usize) -> Option<sluice_engine::packet::Packet<'_>> {
+        let packet = self.received(slot)?;
+        Some(sluice_engine::packet::Packet {
+            bytes: packet.bytes,
+            time: Nanos(packet.time_ns),
+            wire_len: packet.wire_len,
+            link: LinkType::from_pcap(packet.link),
+        })
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+/// What was read, for the summary.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ReadCounters {
+    /// Packets read.
+    pub(crate) packets: u64,
+    /// Packets that did not match the filter.
+    pub(crate) filtered: u64,
+    /// Bytes of the packets that matched, on the wire.
+    pub(crate) wire_bytes: u64,
+    /// Time of the first packet that matched.
+    pub(crate) first: Option<Nanos>,
+    /// Time of the last one.
+    pub(crate) last: Option<Nanos>,
+}
+
+/// How reading ended.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// At the end of the input, or at the count that was asked for.
+    Complete,
+    /// Ctrl-C.
+    Interrupted,
+    /// The input is damaged or cut off.
+    Damaged(ReceiveError),
+}
+
+/// A capture, its filter and its counters.
+pub(crate) struct Input {
+    reader: CaptureReader,
+    filter: Option<PacketFilter>,
+    remaining: u64,
+    interrupted: Arc<AtomicBool>,
+    progress: Progress,
+    /// What was read.
+    pub(crate) counters: ReadCounters,
+}
+
+impl Input {
+    /// Opens the capture and compiles the filter.
+    pub(crate) fn open(args: &InputArgs, filter: &[String]) -> Result<Self, Failure> {
+        let filter = compile_filter(filter)?;
+        let reader = CaptureReader::open(&args.read).map_err(open_failure)?;
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&interrupted);
+        // A second handler in one process is refused; then Ctrl-C ends the program as it would without one.
+        let _ = ctrlc::set_handler(move || {
+            if flag.swap(true, Ordering::Relaxed) {
+                std::process::exit(i32::from(Exit::Interrupted as u8));
+            }
+        });
+        let is_shown = !args.quiet && io::stderr().is_terminal();
+        let progress = Progress::new(is_shown, reader.total_bytes());
+        let remaining = args.count.unwrap_or(u64::MAX);
+        Ok(Self { reader, filter, remaining, interrupted, progress, counters: ReadCounters::default() })
+    }
+
+    /// Feeds the engine until the input ends. `after` sees each burst once the engine has decided about its packets.
+    pub(crate) fn feed(
+        &mut self,
+        engine: &mut Engine,
+        handler: &mut dyn Handler,
+        mut after: impl FnMut(&SelectedBurst, &Engine) -> Result<(), Failure>,
+    ) -> Result<Ending, Failure> {
+        let mut burst = Box::new(SelectedBurst::default());
+        let ending = loop {
+            if self.remaining == 0 {
+                break Ending::Complete;
+            }
+            if self.interrupted.load(Ordering::Relaxed) {
+                break Ending::Interrupted;
+            }
+            match self.reader.receive(&mut burst.packets) {
+                Ok(Received::Packets) => {}
+                Ok(Received::Idle) => continue,
+                Ok(Received::End) => break Ending::Complete,
+                Err(error) => break Ending::Damaged(error),
+            }
+            self.select(&mut burst);
+            let given: Box<dyn Burst> = burst;
+            let returned = engine.receive(given, handler).into_any().downcast::<SelectedBurst>();
+            burst = returned.unwrap_or_default();
+            after(&burst, engine)?;
+            self.progress.update(self.reader.bytes_read(), self.counters.packets, engine.flows());
+        };
+        self.progress.finish();
+        Ok(ending)
+    }
+
+    /// Chooses the packets that match the filter, and counts.
+    fn select(&mut self, burst: &mut SelectedBurst) {
+        burst.selected.clear();
+        for slot in 0..burst.packets.len() {
+            let Some(packet) = burst.packets.packet(slot) else { continue };
+            if self.remaining == 0 {
+                return;
+            }
+            self.counters.packets += 1;
+            if !self.filter.as_mut().is_none_or(|filter| filter.matches(packet.link, packet.bytes)) {
+                self.counters.filtered += 1;
+                continue;
+            }
+            self.remaining -= 1;
+            self.counters.wire_bytes += u64::from(packet.wire_len);
+            let time = Nanos(packet.time_ns);
+            self.counters.first = Some(self.counters.first.map_or(time, |first| first.min(time)));
+            self.counters.last = Some(self.counters.last.map_or(time, |last| last.max(time)));
+            burst.selected.push(slot);
+        }
+    }
+
+    /// Warns of link types that the filter does not fit: none of their packets matched.
+    pub(crate) fn warn_of_refusals(&self) {
+        for (link, reason) in self.filter.iter().flat_map(PacketFilter::refusals) {
+            tracing::warn!("the filter does not fit packets of link type {link}, none of them matched: {reason}");
+        }
+    }
+}
+
+/// What the operator decided, for the engine.
+pub(crate) fn engine_config(args: &InputArgs) -> Config {
+    let checksums = match args.checksums {
+        ChecksumMode::All => Checksums::Verify,
+        ChecksumMode::None => Checksums::Ignore,
+    };
+    let pick_up = if args.handshake_only { PickUp::HandshakeOnly } else { PickUp::MidStream };
+    Config { checksums, pick_up, seed: hash_seed(), ..Config::default() }
+}
+
+/// A secret for the flow table's hash: whoever made the traffic does not know it. Nothing that is reported depends on it.
+fn hash_seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0)
+}
+
+fn compile_filter(words: &[String]) -> Result<Option<PacketFilter>, Failure> {
+    if words.is_empty() {
+        return Ok(None);
+    }
+    let expression = words.join(" ");
+    let filter = PacketFilter::parse(&expression, LinkType::Ethernet.to_pcap());
+    filter.map(Some).map_err(|error| Failure::say(Exit::Usage, error))
+}
+
+fn open_failure(error: OpenError) -> Failure {
+    let exit = match &error {
+        OpenError::Permission { .. } => Exit::Permission,
+        OpenError::Missing { .. } | OpenError::Directory { .. } | OpenError::Terminal => Exit::Usage,
+        OpenError::Io { .. } => Exit::Failed,
+        _ => Exit::Input,
+    };
+    Failure::new(exit, error)
+}

@@ -1,0 +1,213 @@
+//! `sluice run`: guests over traffic.
+
+mod eve;
+mod output;
+mod summary;
+mod words;
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use sluice_engine::Engine;
+use sluice_engine::event::Predicate;
+use sluice_engine::packet::Verdict;
+use sluice_guest::{
+    FilterCompiler, Grants, GuestOutput, Guests, MemoryLimit, Module, Runtime, RuntimeOptions, StartError,
+    TenantSpec, TimeLimit,
+};
+use sluice_pktio::CaptureWriter;
+use sluice_wire::LinkType;
+
+use crate::cli::{Allowed, RunArgs};
+use crate::exit::{Exit, Failure};
+use crate::filter::PacketFilter;
+use crate::input::{Ending, Input, SelectedBurst, engine_config};
+use output::{JsonOutput, SharedSink, Sink, TextOutput};
+use words::GuestWords;
+
+pub(crate) use eve::socket;
+pub(crate) use output::output_failure;
+
+/// Fuel of `start` and `stop` for each unit of a call's.
+const LIFECYCLE_FUEL: u64 = 100;
+
+/// Runs guests over a capture.
+///
+/// # Errors
+///
+/// A [`Failure`] before the first packet, or when output cannot be written.
+pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
+    let words = words::sort(&args.guests, &args.words)?;
+    refuse_same_file(&args.input.read, args.write.as_deref())?;
+    let mut input = Input::open(&args.input, &words.filter)?;
+    let sink = Sink::stdout();
+    let runtime = Runtime::new(runtime_options(args)).map_err(|error| Failure::new(Exit::Failed, error))?;
+    let output: Box<dyn GuestOutput> = if args.json {
+        Box::new(JsonOutput { sink: Rc::clone(&sink) })
+    } else {
+        Box::new(TextOutput { sink: Rc::clone(&sink) })
+    };
+    let mut guests = Guests::new(&runtime, Rc::new(MonitorFilters), output);
+    let mut engine = Engine::new(engine_config(&args.input));
+    let grants = Grants { drop: args.allow.contains(&Allowed::Drop) };
+    for guest in words.guests {
+        start(guest, grants, &runtime, &mut guests, &mut engine)?;
+    }
+    let mut copy = Copy::new(args.write.clone());
+    let fed = input.feed(&mut engine, &mut guests, |burst, engine| {
+        sink.borrow_mut().check()?;
+        copy.write(burst, engine)
+    });
+    engine.finish(&mut guests);
+    engine.stop(&mut guests);
+    let ending = fed?;
+    copy.finish()?;
+    input.warn_of_refusals();
+    finish(args, &ending, &input, &engine, &guests, &sink)
+}
+
+/// Says how it went.
+fn finish(
+    args: &RunArgs,
+    ending: &Ending,
+    input: &Input,
+    engine: &Engine,
+    guests: &Guests,
+    sink: &SharedSink,
+) -> Result<Exit, Failure> {
+    let summary = summary::Summary { read: &input.counters, engine, guests };
+    if args.json {
+        sink.borrow_mut().write_json(summary.to_json());
+    }
+    sink.borrow_mut().flush()?;
+    if !args.json && !args.input.quiet {
+        eprint!("{summary}");
+    }
+    Ok(match ending {
+        Ending::Damaged(error) => {
+            crate::say_error(&format!("{}: {}", args.input.read, crate::chain(error)));
+            Exit::Input
+        }
+        Ending::Interrupted => Exit::Interrupted,
+        Ending::Complete if sink.borrow().faults > 0 => Exit::Failed,
+        Ending::Complete => Exit::Ok,
+    })
+}
+
+fn runtime_options(args: &RunArgs) -> RuntimeOptions {
+    let time = args.fuel.map_or_else(TimeLimit::default, |fuel| TimeLimit::Fuel {
+        call: fuel,
+        lifecycle: fuel.saturating_mul(LIFECYCLE_FUEL),
+    });
+    let memory_bytes = usize::try_from(args.limit_mem).unwrap_or(usize::MAX).saturating_mul(1 << 20);
+    RuntimeOptions { time, memory: MemoryLimit { memory_bytes, ..MemoryLimit::default() }, ..RuntimeOptions::default() }
+}
+
+/// Loads a guest, starts it, and attaches what it defined.
+fn start(
+    words: GuestWords,
+    grants: Grants,
+    runtime: &Runtime,
+    guests: &mut Guests,
+    engine: &mut Engine,
+) -> Result<(), Failure> {
+    let file = words.file.display().to_string();
+    let bytes = std::fs::read(&words.file).map_err(|error| {
+        let exit = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => Exit::Permission,
+            _ => Exit::Usage,
+        };
+        Failure::say(exit, format!("guest {file}: {error}"))
+    })?;
+    let module = Module::load(runtime, &bytes)
+        .map_err(|error| Failure::say(Exit::GuestRejected, format!("guest {file} {error}")))?;
+    let spec = TenantSpec { name: words.name, configuration: words.configuration, grants };
+    let definitions = guests.add(&module, &spec).map_err(|error| {
+        let exit = if matches!(error, StartError::Faulted(_)) { Exit::Failed } else { Exit::GuestRejected };
+        Failure::new(exit, error)
+    })?;
+    engine
+        .attach(definitions, grants.drop)
+        .map_err(|error| Failure::say(Exit::GuestRejected, format!("guest {file}: {error}")))?;
+    Ok(())
+}
+
+/// Filters of monitors: about the flow's IP datagram, so without a link header.
+struct MonitorFilters;
+
+impl FilterCompiler for MonitorFilters {
+    fn compile(&self, expression: &str) -> Result<Box<dyn Predicate>, String> {
+        let filter = PacketFilter::parse(expression, LinkType::RawIp.to_pcap());
+        filter.map(|filter| Box::new(MonitorFilter(filter)) as Box<dyn Predicate>).map_err(|error| error.to_string())
+    }
+}
+
+struct MonitorFilter(PacketFilter);
+
+impl Predicate for MonitorFilter {
+    fn matches(&mut self, datagram: &[u8]) -> bool {
+        self.0.matches(LinkType::RawIp.to_pcap(), datagram)
+    }
+}
+
+/// The capture that `-w` writes, made when the first packet tells its link type.
+struct Copy {
+    path: Option<PathBuf>,
+    writer: Option<CaptureWriter>,
+}
+
+impl Copy {
+    fn new(path: Option<PathBuf>) -> Self {
+        Self { path, writer: None }
+    }
+
+    /// Writes the packets of a burst that nobody dropped.
+    fn write(&mut self, burst: &SelectedBurst, engine: &Engine) -> Result<(), Failure> {
+        let Some(path) = &self.path else { return Ok(()) };
+        for (slot, verdict) in engine.verdicts().iter().enumerate() {
+            let Some(packet) = burst.received(slot).filter(|_| *verdict == Verdict::Pass) else { continue };
+            let writer = match &mut self.writer {
+                Some(writer) => writer,
+                None => {
+                    let writer = CaptureWriter::create(path, packet.link);
+                    self.writer.insert(writer.map_err(|error| Failure::new(Exit::Failed, error))?)
+                }
+            };
+            writer.write(&packet).map_err(|error| Failure::new(Exit::Failed, error))?;
+        }
+        Ok(())
+    }
+
+    /// Brings everything out; an empty capture is one too.
+    fn finish(self) -> Result<(), Failure> {
+        let Some(path) = self.path else { return Ok(()) };
+        let writer = match self.writer {
+            Some(writer) => Ok(writer),
+            None => CaptureWriter::create(path, LinkType::Ethernet.to_pcap()),
+        };
+        let written = writer.and_then(CaptureWriter::finish);
+        written.map(|_| ()).map_err(|error| Failure::new(Exit::Failed, error))
+    }
+}
+
+/// Writing over the capture that is being read would destroy it.
+fn refuse_same_file(read: &str, write: Option<&Path>) -> Result<(), Failure> {
+    let Some(write) = write else { return Ok(()) };
+    let same = std::fs::canonicalize(read).ok().zip(std::fs::canonicalize(write).ok());
+    if same.is_some_and(|(read, write)| read == write) {
+        return Err(Failure::say(Exit::Usage, format!("{read}: cannot be read and written at once")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_help_names_the_default_limit() {
+        assert!(matches!(TimeLimit::default(), TimeLimit::Cpu { call, .. } if call == Duration::from_millis(20)));
+    }
+}

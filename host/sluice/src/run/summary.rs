@@ -1,0 +1,166 @@
+//! How a run went: counted, for people and as a line of the event log.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+use sluice_engine::Engine;
+use sluice_engine::event::{EventKind, TenantId};
+use sluice_engine::tcp::RefuseReason;
+use sluice_guest::Guests;
+use sluice_wire::ParseError;
+
+use super::eve;
+use crate::input::ReadCounters;
+
+/// The counters of a run.
+pub(crate) struct Summary<'a> {
+    pub(crate) read: &'a ReadCounters,
+    pub(crate) engine: &'a Engine,
+    pub(crate) guests: &'a Guests,
+}
+
+/// Counters that are not zero, with their names.
+type Named = Vec<(&'static str, u64)>;
+
+impl Summary<'_> {
+    /// Packets that no flow took, by reason.
+    fn not_tracked(&self) -> Named {
+        let packets = &self.engine.counters().packets;
+        let mut named = vec![
+            ("not-tcp", packets.not_tcp),
+            ("fragment", packets.fragments),
+            ("orphan", packets.orphan),
+            ("no-room", packets.no_room),
+            ("unknown-link-type", packets.unknown_link),
+        ];
+        named.extend(ParseError::ALL.into_iter().map(|error| (error.name(), packets.malformed[error.index()])));
+        named.extend(RefuseReason::ALL.into_iter().map(|reason| (reason.name(), packets.refused[reason.index()])));
+        named.retain(|(_, count)| *count > 0);
+        named
+    }
+
+    /// Payload bytes by what became of them.
+    fn bytes(&self) -> Named {
+        let bytes = &self.engine.counters().bytes;
+        let mut named = vec![
+            ("delivered", bytes.delivered),
+            ("repeated", bytes.duplicate),
+            ("refused", bytes.refused),
+            ("untracked", bytes.untracked),
+            ("no-room", bytes.no_room),
+            ("before-start", bytes.before_start),
+            ("after-fin", bytes.after_fin),
+            ("cut-by-snap-length", bytes.cut),
+            ("syn-data", bytes.syn_data),
+        ];
+        named.retain(|(name, count)| *count > 0 || *name == "delivered");
+        named
+    }
+
+    fn guest_names(&self) -> impl Iterator<Item = (TenantId, &str)> {
+        let tenants = (0..u16::try_from(self.guests.len()).unwrap_or(u16::MAX)).map(TenantId);
+        tenants.filter_map(|tenant| Some((tenant, self.guests.name(tenant)?)))
+    }
+
+    /// Seconds of traffic.
+    fn duration(&self) -> f64 {
+        let nanos = self.read.last.zip(self.read.first).map_or(0, |(last, first)| last.since(first));
+        std::time::Duration::from_nanos(nanos).as_secs_f64()
+    }
+
+    /// A `stats` line of the event log.
+    pub(crate) fn to_json(&self) -> Map<String, Value> {
+        let counters = self.engine.counters();
+        let object = |named: Named| -> Map<String, Value> {
+            named.into_iter().map(|(name, count)| (name.replace('-', "_"), count.into())).collect()
+        };
+        let mut stats = Map::new();
+        stats.insert("packets_read".into(), self.read.packets.into());
+        stats.insert("packets_filtered".into(), self.read.filtered.into());
+        stats.insert("packets".into(), counters.packets.seen.into());
+        stats.insert("packets_tracked".into(), counters.packets.tracked.into());
+        stats.insert("packets_dropped".into(), counters.dropped.into());
+        stats.insert("packets_not_tracked".into(), object(self.not_tracked()).into());
+        stats.insert("wire_bytes".into(), self.read.wire_bytes.into());
+        stats.insert("flows".into(), counters.flows.into());
+        stats.insert("flows_partial".into(), counters.partial_flows.into());
+        stats.insert("payload_bytes".into(), object(self.bytes()).into());
+        stats.insert("gaps".into(), counters.gaps.into());
+        stats.insert("gap_bytes".into(), counters.gap_bytes.into());
+        stats.insert("conflicts".into(), counters.conflicts.into());
+        let events = EventKind::ALL.map(|kind| (kind.name(), counters.events[kind.index()]));
+        stats.insert("events".into(), object(events.to_vec()).into());
+        let guests = self.guest_names().map(|(tenant, name)| (name.to_owned(), self.guest_json(tenant)));
+        stats.insert("guests".into(), guests.collect::<Map<String, Value>>().into());
+        let mut line = eve::line("stats", self.engine.now(), None, None);
+        line.insert("stats".into(), stats.into());
+        line
+    }
+
+    fn guest_json(&self, tenant: TenantId) -> Value {
+        let used = self.guests.statistics(tenant).unwrap_or_default();
+        serde_json::json!({
+            "calls": used.calls,
+            "memory_bytes": used.memory_bytes,
+            "memory_refused": used.memory_refused,
+            "lines_dropped": used.lines_dropped,
+            "events_dropped": used.events_dropped,
+            "reports_dropped": used.reports_dropped,
+            "stopped": used.faulted,
+        })
+    }
+}
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counters = self.engine.counters();
+        writeln!(
+            f,
+            "-- {} packets, {} bytes, {} flows in {:.3} s of traffic",
+            counters.packets.seen,
+            self.read.wire_bytes,
+            counters.flows,
+            self.duration()
+        )?;
+        if self.read.filtered > 0 {
+            writeln!(f, "   {} packets did not match the filter", self.read.filtered)?;
+        }
+        let not_tracked = self.not_tracked();
+        if !not_tracked.is_empty() {
+            writeln!(f, "   packets no flow took: {}", list(&not_tracked))?;
+        }
+        if counters.partial_flows > 0 {
+            writeln!(f, "   {} flows were picked up in mid-stream", counters.partial_flows)?;
+        }
+        write!(f, "   payload bytes: {}", list(&self.bytes()))?;
+        writeln!(
+            f,
+            "; {} missing in {} gaps, {} conflicts",
+            counters.gap_bytes, counters.gaps, counters.conflicts
+        )?;
+        if counters.dropped + counters.drops_refused > 0 {
+            let refused = counters.drops_refused;
+            writeln!(f, "   {} packets dropped by guests, {refused} drops not allowed", counters.dropped)?;
+        }
+        for (tenant, name) in self.guest_names() {
+            let used = self.guests.statistics(tenant).unwrap_or_default();
+            write!(f, "   {name}: {} calls, {} KiB of memory", used.calls, used.memory_bytes >> 10)?;
+            let refused = [
+                ("requests for memory", used.memory_refused),
+                ("log lines", used.lines_dropped),
+                ("events", used.events_dropped),
+                ("pieces of report", used.reports_dropped),
+            ];
+            for (what, count) in refused.into_iter().filter(|(_, count)| *count > 0) {
+                write!(f, ", {count} {what} refused")?;
+            }
+            writeln!(f, "{}", if used.faulted { ", stopped" } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+fn list(named: &Named) -> String {
+    let words: Vec<String> = named.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    words.join(", ")
+}
