@@ -1,0 +1,59 @@
+# make run    sets up what is missing, builds host and guests, runs the guests over the sample capture
+# make test   sets up what is missing, then formats, lints and tests everything
+# Others: setup, host, guests, bench, fmt, lint.
+
+.DELETE_ON_ERROR:
+.PHONY: run test bench setup host guests fmt lint
+.DEFAULT_GOAL := run
+
+# A shell that did not read the user's profile does not know where rustup puts cargo.
+ifeq ($(shell command -v cargo),)
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+endif
+
+SLUICE := target/debug/sluice
+SAMPLE := samples/web.pcap.gz
+GUESTS := $(patsubst guests/%/Cargo.toml,%,$(wildcard guests/*/Cargo.toml))
+GUEST_FILES := $(GUESTS:%=target/guests/%.wasm)
+RUN_GUESTS := midstat http-log fake-rexmit byte-reader
+
+# What every guest is made of besides its own folder.
+GUEST_BASE := $(wildcard guests/Cargo.toml guests/Cargo.lock guests/.cargo/config.toml) \
+	$(shell find wit guest-sdk host/wire -type f)
+
+define newline
+
+
+endef
+
+run: host guests
+	$(foreach guest,$(RUN_GUESTS),$(SLUICE) run -r $(SAMPLE) target/guests/$(guest).wasm$(newline)	@echo$(newline))
+
+test: host guests
+	@scripts/test.sh
+
+bench: host guests
+	cargo bench --locked -p sluice-benches
+
+setup:
+	@scripts/setup.sh
+
+# Cargo knows best what is out of date. The whole workspace, so that tests find their dependencies built with the same
+# features.
+host: setup
+	cargo build --workspace --locked
+
+guests: $(GUEST_FILES)
+
+.SECONDEXPANSION:
+target/guests/%.wasm: $$(shell find guests/$$* -name target -prune -o -type f -print) $(GUEST_BASE) | host
+	@mkdir -p target/guests
+	$(SLUICE) build guests/$* -o $@
+	@touch $@
+
+fmt:
+	cargo fmt --all
+	$(if $(wildcard guests/Cargo.toml),cargo fmt --all --manifest-path guests/Cargo.toml)
+
+lint: setup
+	@scripts/lint.sh

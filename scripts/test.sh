@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Runs every check and every test, and ends with one line that counts the tests. Fails when anything did.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+failed=0
+scripts/lint.sh || failed=1
+
+mkdir -p target
+cargo test --workspace --locked --no-fail-fast 2>&1 | tee target/test.log || failed=1
+awk '
+    /^test result:/ {
+        for (i = 2; i <= NF; i++) {
+            if ($i ~ /^passed/) passed += $(i - 1)
+            if ($i ~ /^failed;/) failed += $(i - 1)
+        }
+    }
+    END { printf "%d passed, %d failed\n", passed, failed }
+' target/test.log
+exit "$failed"
