@@ -1,4 +1,4 @@
-//! Logs HTTP/1 transactions: one structured event and one line of the report for each.
+//! Logs HTTP/1 transactions: one structured event for each.
 //!
 //! The event `http-request` happens when new data begins a request between two requests; it is also what takes up a
 //! flow. A flow that begins otherwise is not looked at any more.
@@ -163,13 +163,6 @@ impl HttpLog {
     fn publish(&mut self, done: Vec<Transaction>, counts: Counts) {
         self.counts += counts;
         for transaction in done {
-            let Transaction { request, response } = &transaction;
-            let host = request.host.as_deref().unwrap_or("-");
-            let (method, url) = (&request.method, &request.url);
-            match response {
-                Some(Answer { status, length, .. }) => report!("{method} {host} {url} {status} {length}\n"),
-                None => report!("{method} {host} {url} - -\n"),
-            }
             // What exceeds the operator's limits is counted by the host; there is nothing to do about it here.
             let _counted_by_the_host = log::event("http", &body(&transaction));
         }

@@ -1,7 +1,7 @@
 //! The engine of sluice: follows TCP connections in the packets it is given and raises events.
 //!
-//! Sans-IO: bytes, time and a handler go in, verdicts and events come out. No thread, clock, file or log; the same packets
-//! give the same events in any burst size.
+//! Sans-IO: bytes, time and a handler go in, verdicts and events come out. No thread, clock, file or log; the same
+//! packets give the same events in any burst size.
 //!
 //! The path of a packet is `engine::receive` (parse, find the flow) -> `tcp` (classify, both stacks) -> `reassembly` ->
 //! `event` (dispatch to handlers, which look through [`View`]).

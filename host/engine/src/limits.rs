@@ -29,6 +29,10 @@ pub const FRAGMENTS_LISTED: usize = 4096;
 /// most recent ones.
 pub const CANDIDATE_ISNS: usize = 4;
 
+/// Hosts whose wrong checksums are excused. Looked through for every segment while there are any; a capture made on a
+/// host names one, rarely a handful.
+pub const EXCUSED_HOSTS: usize = 64;
+
 /// Bounds that the operator may change.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {

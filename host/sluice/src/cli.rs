@@ -16,8 +16,14 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 all went well; 1 failed on the way (output, a guest that was stopped); 2 wrong usage; 3 a guest was
-rejected; 5 the input is damaged or cut off, what could be read was processed; 6 not permitted; 130 Ctrl-C.
+Exit codes:
+    0  all went well
+    1  failed on the way: output, a guest that was stopped
+    2  wrong usage
+    3  a guest was rejected
+    5  the input is damaged or cut off; what could be read was processed
+    6  not permitted
+  130  Ctrl-C
 
 Start here:
   sluice build guests/midstat -o midstat.wasm
@@ -46,9 +52,8 @@ pub(crate) struct InputArgs {
     #[arg(short = 'c', value_name = "COUNT")]
     pub(crate) count: Option<u64>,
 
-    /// Which checksums count: with `none`, segments with a wrong one are used too (captures made on a host whose network
-    /// card computes checksums hold wrong ones)
-    #[arg(short = 'k', value_name = "WHICH", value_enum, default_value_t = ChecksumMode::All)]
+    /// Which checksums are verified; segments with a wrong one are not used
+    #[arg(short = 'k', value_name = "WHICH", value_enum, default_value_t = ChecksumMode::Auto)]
     pub(crate) checksums: ChecksumMode,
 
     /// Follow only connections whose handshake is seen; others are orphans
@@ -70,9 +75,11 @@ pub(crate) struct InputArgs {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum ChecksumMode {
-    /// Verified.
+    /// All, but those of hosts that are wrong throughout: captures made on a host whose network card computes checksums
+    Auto,
+    /// All
     All,
-    /// Ignored.
+    /// None
     None,
 }
 

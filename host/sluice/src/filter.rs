@@ -72,11 +72,6 @@ impl PacketFilter {
         matches
     }
 
-    /// The expression as it was written.
-    pub(crate) fn expression(&self) -> &str {
-        &self.expression
-    }
-
     /// Link types met whose packets cannot match, with what libpcap says about it.
     pub(crate) fn refusals(&self) -> impl Iterator<Item = (u32, &str)> {
         self.programs

@@ -15,6 +15,7 @@ use crate::cli::{ChecksumMode, InputArgs};
 use crate::exit::{Exit, Failure};
 use crate::filter::PacketFilter;
 use crate::progress::Progress;
+use crate::survey;
 
 /// A received burst in the eyes of the engine: the packets that passed the filter.
 #[derive(Debug, Default)]
@@ -168,10 +169,22 @@ impl Input {
     }
 }
 
-/// What the operator decided, for the engine.
-pub(crate) fn engine_config(args: &InputArgs) -> Config {
+/// An engine as the operator wants it for this input.
+pub(crate) fn engine_for(args: &InputArgs) -> Engine {
+    let mut engine = Engine::new(engine_config(args));
+    if args.checksums == ChecksumMode::Auto {
+        let hosts = survey::offloading_hosts(&args.read);
+        for host in &hosts {
+            tracing::info!("checksums of {host} are wrong throughout and not held against it (-k all to refuse)");
+        }
+        engine.excuse_checksums(&hosts);
+    }
+    engine
+}
+
+fn engine_config(args: &InputArgs) -> Config {
     let checksums = match args.checksums {
-        ChecksumMode::All => Checksums::Verify,
+        ChecksumMode::Auto | ChecksumMode::All => Checksums::Verify,
         ChecksumMode::None => Checksums::Ignore,
     };
     let pick_up = if args.handshake_only { PickUp::HandshakeOnly } else { PickUp::MidStream };

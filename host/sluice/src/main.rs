@@ -10,6 +10,7 @@ mod inspect;
 mod progress;
 mod run;
 mod streams;
+mod survey;
 
 use std::error::Error;
 use std::process::ExitCode;

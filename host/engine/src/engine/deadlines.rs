@@ -3,7 +3,7 @@
 use super::Engine;
 use super::streams::GiveUp;
 use crate::event::{EventKind, Handler, Hook, Pass, Raised};
-use crate::flow::EndReason;
+use crate::flow::{EndReason, Flow};
 use crate::tcp::{StateInput, step};
 use crate::view::Mode;
 use crate::{Direction, Nanos, Side};
@@ -16,18 +16,26 @@ impl Engine {
 
     /// Moves the clock to `now` and does what was due on the way.
     pub(super) fn pass_time(&mut self, now: Nanos, handler: &mut dyn Handler) {
-        if self.wheel.is_behind(now) {
+        while self.wheel.is_behind(now) {
+            // One tick at a time: an entry may come up before its flow's deadline, which moved, and others go first.
             let mut due = std::mem::take(&mut self.due);
-            self.wheel.advance(now, &mut due);
+            let reached = self.wheel.advance(now, &mut due);
             for index in due.drain(..) {
                 if let Some(flow) = self.view.flows.get_mut(index) {
                     flow.deadline = Nanos::NEVER;
                 }
-                self.settle_overdue(index, now, handler);
+                self.settle_overdue(index, reached, handler);
                 self.schedule(index);
             }
             self.due = due;
+            self.run_timers(reached, handler);
         }
+        self.run_timers(now, handler);
+        self.view.clock = self.view.clock.max(now);
+    }
+
+    /// Calls the tenants whose timers have run out at `now`.
+    fn run_timers(&mut self, now: Nanos, handler: &mut dyn Handler) {
         while let Some(timer) = self.view.timers.pop_due(now) {
             self.view.clock = self.view.clock.max(timer.deadline);
             self.view.enter_outside(timer.tenant, Mode::Timer);
@@ -38,7 +46,6 @@ impl Engine {
                 self.detach(timer.tenant);
             }
         }
-        self.view.clock = self.view.clock.max(now);
     }
 
     /// Does what is overdue for a flow at `now`, stamped with the deadline.
@@ -58,10 +65,16 @@ impl Engine {
     }
 
     fn settle_deadline(&mut self, index: u32, due: Nanos, handler: &mut dyn Handler) {
+        self.view.clock = self.view.clock.max(due);
         let Some(flow) = self.view.flows.get(index) else { return };
         let hole = Direction::BOTH.into_iter().find(|direction| flow.stream(*direction).gap_deadline == due);
         if let Some(direction) = hole {
-            return self.give_up(index, direction, GiveUp::Acknowledged, due, handler);
+            self.give_up(index, direction, GiveUp::Acknowledged, due, handler);
+            if self.view.flows.get(index).is_some_and(Flow::is_over) {
+                // What was missing lay before the last FIN.
+                self.end_flow(index, EndReason::Closed, due, handler);
+            }
+            return;
         }
         if flow.end.is_none() {
             self.time_out(index, due, handler);

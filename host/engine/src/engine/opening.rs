@@ -5,7 +5,7 @@ use sluice_wire::{TcpFlags, TcpHeader};
 use super::{Engine, PickUp};
 use crate::event::Handler;
 use crate::flow::{Attachment, EndReason, Flow, FlowKey};
-use crate::tcp::TcpState;
+use crate::tcp::{TcpState, acknowledges_syn};
 use crate::{Nanos, Side};
 
 /// What a segment finds in the flow table.
@@ -106,8 +106,8 @@ impl Engine {
 
 /// Whether a segment opens a new connection with the addresses and ports of a known one.
 ///
-/// A SYN does where the old connection is over (RFC 9293 section 3.6.1 lets a host reuse a TIME-WAIT pair), and where the old one was
-/// picked up in mid-stream from one side only: a real SYN outweighs the guess.
+/// A SYN does where the old connection is over (RFC 9293 section 3.6.1 lets a host reuse a TIME-WAIT pair), and where
+/// the old one was picked up in mid-stream from one side only: a real SYN outweighs the guess.
 fn begins_anew(flow: &Flow, sender: Side, tcp: &TcpHeader) -> bool {
     let flags = tcp.flags;
     let is_syn =
@@ -117,7 +117,10 @@ fn begins_anew(flow: &Flow, sender: Side, tcp: &TcpHeader) -> bool {
     }
     let is_known = flow.stack(sender).is_candidate(tcp.seq);
     if flow.end.is_some() {
-        return !is_known && !flags.contains(TcpFlags::ACK);
+        // An RST that came before the server's answer ended nothing if the server answers after it.
+        let peer = flow.stack(sender.other());
+        let is_answer = !flow.stack(sender).has_sent && peer.has_sent && acknowledges_syn(peer, tcp.ack);
+        return if flags.contains(TcpFlags::ACK) { is_answer } else { !is_known };
     }
     let is_guess = flow.is_partial() && !flow.marks.two_sided && flow.stack(sender).isn().is_none();
     let is_closing = matches!(flow.stack(sender).state, TcpState::TimeWait | TcpState::Closed)

@@ -1,6 +1,8 @@
 //! From a burst to segments of flows.
 
-use sluice_wire::{ChecksumStatus, Headers, TcpHeader, Transport, ipv4_header_valid, transport_valid};
+use sluice_wire::{
+    ChecksumStatus, Headers, IpAddress, TcpHeader, Transport, ipv4_header_valid, transport_valid,
+};
 
 use super::{Checksums, Engine};
 use crate::event::{EventKind, Handler, Hook, Pass, Raised};
@@ -36,10 +38,9 @@ impl Engine {
 
     fn receive_slot(&mut self, slot: usize, handler: &mut dyn Handler) {
         let Some(packet) = self.view.frame(slot) else { return };
-        let time = packet.time;
         self.counters.packets.seen += 1;
         // Captures hold clock jumps; time never goes back.
-        let now = self.view.clock.max(time);
+        let now = self.view.clock.max(packet.time);
         if !self.has_begun {
             self.has_begun = true;
             self.view.clock = now;
@@ -48,7 +49,7 @@ impl Engine {
         self.pass_time(now, handler);
         match self.understand(slot) {
             Received::Tcp(tcp) => self.receive_segment(slot, &tcp, handler),
-            Received::Orphan => self.raise_orphan(time, handler),
+            Received::Orphan => self.raise_orphan(now, handler),
             Received::Counted => {}
         }
         self.view.packet = None;
@@ -80,9 +81,12 @@ impl Engine {
                 Received::Orphan
             }
         };
-        let is_intact = !matches!(received, Received::Tcp(_))
-            || self.config.checksums == Checksums::Ignore
-            || intact(&headers, &packet);
+        let status = match (&received, self.config.checksums) {
+            (Received::Tcp(_), Checksums::Verify) => verify(&headers, &packet),
+            (Received::Tcp(_), Checksums::Ignore) | (Received::Orphan | Received::Counted, _) => {
+                ChecksumStatus::Unverifiable
+            }
+        };
         let (wire_len, time) = (packet.wire_len, packet.time);
         let captured_len = u32::try_from(packet.bytes.len()).unwrap_or(u32::MAX);
         self.view.packet = Some(CurrentPacket {
@@ -94,13 +98,28 @@ impl Engine {
             captured_len,
             time,
         });
-        if let (Received::Tcp(tcp), false) = (&received, is_intact) {
+        if let (Received::Tcp(tcp), false) = (&received, self.is_excused(status, headers.source)) {
             self.counters.packets.refused[RefuseReason::BadChecksum.index()] += 1;
             self.counters.bytes.seen += u64::from(tcp.payload_len);
             self.counters.bytes.refused += u64::from(tcp.payload_len);
             return Received::Counted;
         }
         received
+    }
+
+    /// Whether a segment counts, given what its checksums are; see [`Engine::excuse_checksums`].
+    fn is_excused(&mut self, status: ChecksumStatus, source: IpAddress) -> bool {
+        let Some(position) = self.excused.iter().position(|excused| excused.host == source) else {
+            return status != ChecksumStatus::Invalid;
+        };
+        let excused = &mut self.excused[position];
+        excused.right += u64::from(status == ChecksumStatus::Valid);
+        excused.wrong += u64::from(status == ChecksumStatus::Invalid);
+        if excused.is_revoked() {
+            self.excused.swap_remove(position);
+            return status != ChecksumStatus::Invalid;
+        }
+        true
     }
 
     /// Raises `orphan` for the current packet.
@@ -119,11 +138,14 @@ impl Engine {
     }
 }
 
-/// Whether the checksums of a segment that can be verified are right.
-fn intact(headers: &Headers, packet: &Packet<'_>) -> bool {
+/// The checksums of a segment, that of an IPv4 header included.
+fn verify(headers: &Headers, packet: &Packet<'_>) -> ChecksumStatus {
     let header = packet.bytes.get(usize::from(headers.ip_offset)..).unwrap_or(&[]);
     let is_v4 = header.first().is_some_and(|first| first >> 4 == 4);
-    (!is_v4 || ipv4_header_valid(header)) && transport_valid(headers, packet.bytes) != ChecksumStatus::Invalid
+    if is_v4 && !ipv4_header_valid(header) {
+        return ChecksumStatus::Invalid;
+    }
+    transport_valid(headers, packet.bytes)
 }
 
 /// The burst that is not there.

@@ -159,9 +159,11 @@ impl Engine {
                 Step::Gap { offset, len } => (EventKind::Gap, offset, len),
             };
             self.note_progress(index, direction, kind, len);
+            self.view.horizon = Some((direction, offset.saturating_add(len)));
             let length = u32::try_from(len).unwrap_or(u32::MAX);
             self.raise_in_stream(index, direction, Raised { kind, offset, length, reason: 0 }, now, handler);
         }
+        self.view.horizon = None;
         if accepted.refused > 0 {
             let length = u32::try_from(accepted.refused).unwrap_or(u32::MAX);
             let offset = self.view.packet.as_ref().map_or(0, |packet| packet.offset);

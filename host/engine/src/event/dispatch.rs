@@ -1,8 +1,8 @@
 //! Calling the handlers of what happened: one pass for a packet and a hook.
 //!
-//! Monitors run in chain order, reversed for packets to the client. Within a monitor the events run in the order of their
-//! kinds; below each, the walk along the forest: a node's handlers, then its children; a filter that says no skips the
-//! subtree. Nothing that a handler changes shows before the next pass.
+//! Monitors run in chain order, reversed for packets to the client. Within a monitor the events run in the order of
+//! their kinds; below each, the walk along the forest: a node's handlers, then its children; a filter that says no
+//! skips the subtree. Nothing that a handler changes shows before the next pass.
 
 use super::{
     EventCall, EventKind, Faulted, Forest, Handler, Hook, Monitor, Monitors, Place, TenantId, interest_bit,

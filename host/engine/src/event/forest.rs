@@ -2,8 +2,8 @@
 //!
 //! The definitions of a tenant are a forest: each built-in event is the root of a tree of user-defined events. Of that,
 //! a flow needs only what ends in a handler. [`Forest::compile`] cuts the rest away and lays each tree out as a list in
-//! pre-order, where every node knows how far its subtree reaches: a false filter skips to there. Dispatch is a walk along
-//! the list without recursion.
+//! pre-order, where every node knows how far its subtree reaches: a false filter skips to there. Dispatch is a walk
+//! along the list without recursion.
 
 use super::definitions::FIRST_USER_EVENT;
 use super::{Definitions, EventKind, HOOKS, Hook, KINDS};

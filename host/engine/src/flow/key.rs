@@ -22,8 +22,8 @@ pub struct FlowKey {
     pub low: Endpoint,
     /// The larger end.
     pub high: Endpoint,
-    /// VLAN ids and MPLS labels around the packet. Each direction of an MPLS path has labels of its own, so only the VLANs
-    /// are part of the key.
+    /// VLAN ids and MPLS labels around the packet. Each direction of an MPLS path has labels of its own, so only the
+    /// VLANs are part of the key.
     pub vlan: [u16; 2],
 }
 

@@ -1,21 +1,24 @@
 //! Deadlines of flows: a hierarchical timer wheel, O(1) to set and to cancel.
 //!
 //! Each flow has at most one entry, so a million slow flows cost a million entries whatever they do. A flow that stays
-//! busy does not touch its entry: when the entry comes up, the owner looks at the flow's real deadline and sets it again.
+//! busy does not touch its entry: when the entry comes up, the owner looks at the flow's real deadline and sets it
+//! again.
 //!
-//! Time is cut into ticks of about one millisecond. Level 0 has a slot for each of the next 64 ticks, level 1 for each of
-//! the next 64 groups of 64, and so on. An entry sits at the level of the highest bit in which its tick differs from the
-//! current one, and moves down as that tick comes near. A bitmap for each level finds the next occupied slot, so a clock
-//! that jumps by years costs no more than one that does not.
+//! Time is cut into ticks of about one millisecond. Level 0 has a slot for each of the next 64 ticks, level 1 for
+//! each of the next 64 groups of 64, and so on. An entry sits at the level of the highest bit in which its tick
+//! differs from the current one, and moves down as that tick comes near. A bitmap for each level finds the next
+//! occupied slot, so a clock that jumps by years costs no more than one that does not.
 
 use crate::Nanos;
 
 const TICK_BITS: u32 = 20;
 const SLOT_BITS: u32 = 6;
 const SLOTS: usize = 1 << SLOT_BITS;
-const LEVELS: usize = 5;
+/// The bits of a tick that choose a slot.
+const SLOT_MASK: u64 = (1 << SLOT_BITS) - 1;
+const LEVELS: u32 = 5;
 /// One turn of the highest level less a slot, so that no entry ever lands in the slot that is being emptied.
-const HORIZON_TICKS: u64 = (SLOTS as u64 - 1) << (SLOT_BITS as u64 * (LEVELS as u64 - 1));
+const HORIZON_TICKS: u64 = SLOT_MASK << (SLOT_BITS as u64 * (LEVELS as u64 - 1));
 const NONE: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug)]
@@ -37,13 +40,18 @@ const UNLINKED: Link = Link { previous: NONE, next: NONE, place: NONE, tick: 0 }
 pub struct Wheel {
     elapsed: u64,
     links: Vec<Link>,
-    heads: [[u32; SLOTS]; LEVELS],
-    occupied: [u64; LEVELS],
+    heads: [[u32; SLOTS]; LEVELS as usize],
+    occupied: [u64; LEVELS as usize],
 }
 
 impl Default for Wheel {
     fn default() -> Self {
-        Self { elapsed: 0, links: Vec::new(), heads: [[NONE; SLOTS]; LEVELS], occupied: [0; LEVELS] }
+        Self {
+            elapsed: 0,
+            links: Vec::new(),
+            heads: [[NONE; SLOTS]; LEVELS as usize],
+            occupied: [0; LEVELS as usize],
+        }
     }
 }
 
@@ -89,10 +97,11 @@ impl Wheel {
         self.links[id as usize] = UNLINKED;
     }
 
-    /// Moves the wheel to `now` and appends the ids whose deadline has come to `due`, earliest tick first.
-    pub fn advance(&mut self, now: Nanos, due: &mut Vec<u32>) {
-        let now = tick_of(now);
-        while let Some((level, slot, start)) = self.next_slot().filter(|(_, _, start)| *start <= now) {
+    /// Moves the wheel to the next tick at which something is due, to `now` at most, and appends the ids whose deadline
+    /// has come to `due`. Gives the time that it stands at: no deadline of theirs is later.
+    pub fn advance(&mut self, now: Nanos, due: &mut Vec<u32>) -> Nanos {
+        let tick = tick_of(now);
+        while let Some((level, slot, start)) = self.next_slot().filter(|(_, _, start)| *start <= tick) {
             self.elapsed = self.elapsed.max(start);
             let mut id = std::mem::replace(&mut self.heads[level][slot], NONE);
             self.occupied[level] &= !(1 << slot);
@@ -105,8 +114,12 @@ impl Wheel {
                 }
                 id = next;
             }
+            if !due.is_empty() {
+                return Nanos(self.elapsed << TICK_BITS).min(now);
+            }
         }
-        self.elapsed = self.elapsed.max(now);
+        self.elapsed = self.elapsed.max(tick);
+        now
     }
 
     /// The occupied slot that comes up first, and the tick at which it does.
@@ -114,17 +127,17 @@ impl Wheel {
         // A lower level always comes up before a higher one: its entries share more leading bits with the present.
         let level = self.occupied.iter().position(|bits| *bits != 0)?;
         let shift = SLOT_BITS * u32::try_from(level).ok()?;
-        let current = (self.elapsed >> shift) & (SLOTS as u64 - 1);
+        let current = (self.elapsed >> shift) & SLOT_MASK;
         let distance = self.occupied[level].rotate_right(u32::try_from(current).ok()?).trailing_zeros();
         let group = (self.elapsed >> shift).saturating_add(u64::from(distance));
-        let slot = usize::try_from(group & (SLOTS as u64 - 1)).ok()?;
+        let slot = usize::try_from(group & SLOT_MASK).ok()?;
         Some((level, slot, group << shift))
     }
 
     fn link(&mut self, id: u32, tick: u64) {
-        let differing = (self.elapsed ^ tick) | (SLOTS as u64 - 1);
-        let level = ((63 - differing.leading_zeros()) / SLOT_BITS).min(LEVELS as u32 - 1);
-        let slot = (tick >> (SLOT_BITS * level)) & (SLOTS as u64 - 1);
+        let differing = (self.elapsed ^ tick) | SLOT_MASK;
+        let level = ((63 - differing.leading_zeros()) / SLOT_BITS).min(LEVELS - 1);
+        let slot = (tick >> (SLOT_BITS * level)) & SLOT_MASK;
         let place = level << SLOT_BITS | u32::try_from(slot).unwrap_or(0);
         let (level, slot) = unpack(place);
         let index = id as usize;
@@ -141,7 +154,7 @@ impl Wheel {
 }
 
 const fn unpack(place: u32) -> (usize, usize) {
-    ((place >> SLOT_BITS) as usize, (place & (SLOTS as u32 - 1)) as usize)
+    ((place >> SLOT_BITS) as usize, (place & ((1 << SLOT_BITS) - 1)) as usize)
 }
 
 #[cfg(test)]
@@ -153,9 +166,14 @@ mod tests {
     const MS: u64 = 1 << TICK_BITS;
 
     fn due_at(wheel: &mut Wheel, tick: u64) -> Vec<u32> {
-        let mut due = Vec::new();
-        wheel.advance(Nanos(tick * MS), &mut due);
-        due
+        let mut all = Vec::new();
+        while wheel.is_behind(Nanos(tick * MS)) {
+            let mut due = Vec::new();
+            let reached = wheel.advance(Nanos(tick * MS), &mut due);
+            assert!(due.is_empty() || wheel.elapsed == tick_of(reached), "stops where something is due");
+            all.append(&mut due);
+        }
+        all
     }
 
     #[test]

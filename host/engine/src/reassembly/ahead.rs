@@ -12,7 +12,8 @@ pub const SEGMENT_COST: usize = 64;
 
 /// Segments held out of order.
 ///
-/// Invariant: segments are not empty, do not overlap, and `cost` is the sum of their lengths plus [`SEGMENT_COST`] each.
+/// Invariant: segments are not empty, do not overlap, and `cost` is the sum of their lengths plus [`SEGMENT_COST`]
+/// each.
 #[derive(Debug, Default)]
 pub struct Ahead {
     segments: BTreeMap<u64, Box<[u8]>>,
@@ -82,25 +83,25 @@ impl Ahead {
         added
     }
 
-    /// Bytes of the range that are held already, and the first stretch where they differ from `payload`.
+    /// From the first to behind the last byte of the range that is held already, and the stretch where bytes held
+    /// differ from `payload`.
     #[must_use]
-    pub fn compare(&self, offset: u64, payload: &[u8]) -> (u64, Option<Difference>) {
+    pub fn compare(&self, offset: u64, payload: &[u8]) -> (Option<(u64, u64)>, Option<Difference>) {
         let end = offset.saturating_add(payload.len() as u64);
         let from = self.segments.range(..=offset).next_back().map_or(offset, |(start, _)| *start);
-        let mut held = 0;
-        let mut difference = None;
+        let mut held: Option<(u64, u64)> = None;
+        let mut difference: Option<Difference> = None;
         for (start, bytes) in self.segments.range(from..end) {
             let segment_end = start.saturating_add(bytes.len() as u64);
             let (low, high) = ((*start).max(offset), segment_end.min(end));
             if low >= high {
                 continue;
             }
-            held += high - low;
-            if difference.is_none() {
-                let mine = slice(bytes, low - start, high - start);
-                let theirs = slice(payload, low - offset, high - offset);
-                difference = Difference::between(low, mine, theirs);
-            }
+            held = Some((held.map_or(low, |(first, _)| first), high));
+            let mine = slice(bytes, low - start, high - start);
+            let theirs = slice(payload, low - offset, high - offset);
+            let here = Difference::between(low, mine, theirs);
+            difference = difference.map_or(here, |known| Some(known.join(here)));
         }
         (held, difference)
     }
@@ -196,9 +197,9 @@ mod tests {
     fn what_is_held_in_full_adds_nothing() {
         let mut ahead = holding(&[(10, b"abcdef")]);
         assert_eq!(ahead.insert(11, b"XXX"), 0);
-        assert_eq!(ahead.compare(11, b"bcd"), (3, None));
+        assert_eq!(ahead.compare(11, b"bcd"), (Some((11, 14)), None));
         let (held, difference) = ahead.compare(9, b"_abXXef_");
-        assert_eq!(held, 6);
+        assert_eq!(held, Some((10, 16)));
         assert_eq!(difference, Some(Difference { offset: 12, len: 2 }));
     }
 

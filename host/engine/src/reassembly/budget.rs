@@ -33,6 +33,12 @@ impl Budget {
         self.used.saturating_add(bytes) <= self.limit
     }
 
+    /// Bytes that a buffer which takes `charged` now may take.
+    #[must_use]
+    pub const fn room(&self, charged: usize) -> usize {
+        self.limit.saturating_sub(self.used.saturating_sub(charged))
+    }
+
     /// A buffer that took `before` bytes takes `after` now.
     pub fn adjust(&mut self, before: usize, after: usize) {
         self.used = self.used.saturating_sub(before).saturating_add(after);

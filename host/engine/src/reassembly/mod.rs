@@ -1,8 +1,8 @@
 //! One direction of a flow as a stream of bytes.
 //!
-//! A segment's payload becomes readable in order ([`Stream::accept`]), waits behind a hole ([`Ahead`]), or is a repetition.
-//! Bytes stay in [`Kept`] until each reader has had them; in the common case, in order with nobody behind, they are never
-//! stored at all: readers get them from the packet while it is current.
+//! A segment's payload becomes readable in order ([`Stream::accept`]), waits behind a hole ([`Ahead`]), or is a
+//! repetition. Bytes stay in [`Kept`] until each reader has had them; in the common case, in order with nobody
+//! behind, they are never stored at all: readers get them from the packet while it is current.
 
 mod ahead;
 mod budget;

@@ -219,7 +219,8 @@ impl Stream {
         data
     }
 
-    /// The receiver acknowledged everything before `offset`. If bytes before it were not seen, the wait for them ends at
+    /// The receiver acknowledged everything before `offset`. If bytes before it were not seen, the wait for them ends
+    /// at
     /// `deadline` at the latest.
     pub fn acknowledge(&mut self, offset: u64, deadline: Nanos) {
         self.acknowledged = self.acknowledged.max(offset.min(self.fin));
@@ -249,9 +250,8 @@ impl Stream {
         if let Some(ahead) = self.ahead().filter(|ahead| !ahead.is_empty() && end > self.next) {
             let from = start.max(self.next);
             let (held, difference) = ahead.compare(from, captured(payload, from, end));
-            if held > 0 {
-                let first = examined.repeated.map_or(from, |(first, _)| first);
-                examined.repeated = Some((first, end));
+            if let Some((first, last)) = held {
+                examined.repeated = Some((examined.repeated.map_or(first, |(first, _)| first), last));
             }
             examined.conflict = match (examined.conflict, difference) {
                 (Some(first), second) => Some(first.join(second)),
@@ -415,14 +415,27 @@ impl Stream {
     /// Delivers the segments that continue the stream.
     fn drain(&mut self, accepted: &mut Accepted) {
         let from = self.next;
-        while let Some((offset, bytes)) =
-            self.buffer.as_mut().and_then(|buffer| buffer.ahead.pop_at(self.next))
-        {
-            self.store(offset, &bytes);
-            self.next = offset.saturating_add(bytes.len() as u64);
+        while self.next < self.fin {
+            let Some(buffer) = self.buffer.as_mut() else { break };
+            let Some((offset, bytes)) = buffer.ahead.pop_at(self.next) else { break };
+            let room = usize::try_from(self.fin - offset).unwrap_or(usize::MAX);
+            if let Some((before, behind)) =
+                bytes.split_at_checked(room).filter(|(_, behind)| !behind.is_empty())
+            {
+                // Came before the FIN was known, and lies behind it: never to be read.
+                buffer.ahead.insert(self.fin, behind);
+                self.store(offset, before);
+                self.next = self.fin;
+            } else {
+                self.store(offset, &bytes);
+                self.next = offset.saturating_add(bytes.len() as u64);
+            }
         }
-        if self.next > from {
-            accepted.steps.push(Step::Data { offset: from, len: self.next - from });
+        let drained = self.next - from;
+        match accepted.steps.last_mut() {
+            _ if drained == 0 => {}
+            Some(Step::Data { offset, len }) if offset.saturating_add(*len) == from => *len += drained,
+            _ => accepted.steps.push(Step::Data { offset: from, len: drained }),
         }
     }
 
@@ -465,6 +478,8 @@ impl Stream {
         let Some(buffer) = self.buffer.as_mut() else { return };
         if !buffer.kept.is_empty() {
             buffer.kept.discard_before(wanted);
+            let others = buffer.ahead.cost().saturating_add(buffer.syn_data.len());
+            let limit = limit.min(budget.room(buffer.charged).saturating_sub(others));
             if buffer.kept.cost() > limit {
                 let excess = (buffer.kept.cost() - limit) as u64;
                 let from = buffer.kept.start().saturating_add(excess);

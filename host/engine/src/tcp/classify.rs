@@ -50,6 +50,9 @@ pub fn classify(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
 fn classify_rst(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
     let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
     if peer.state == TcpState::SynSent {
+        if echoes_another_syn(peer, tcp) {
+            return Class::Refuse(RefuseReason::Paws);
+        }
         let acknowledges = tcp.flags.contains(TcpFlags::ACK)
             && (tcp.ack == peer.sent_end || peer.is_candidate(SeqNumber(tcp.ack.0.wrapping_sub(1))));
         return if acknowledges { Class::Accept } else { Class::Refuse(RefuseReason::RstOutOfWindow) };
@@ -79,23 +82,49 @@ fn classify_syn(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
     let known_isn = own.is_candidate(tcp.seq);
     if !tcp.flags.contains(TcpFlags::ACK) {
         return match own.state {
-            TcpState::Closed | TcpState::Listen | TcpState::SynSent if known_isn => Class::Repeated,
-            TcpState::Closed | TcpState::Listen | TcpState::SynSent => Class::Accept,
+            // The tap may show the SYN after the SYN-ACK that told its number.
+            _ if known_isn && !own.has_sent => Class::Accept,
             _ if known_isn => Class::Repeated,
-            _ => Class::Refuse(RefuseReason::SynInConnection),
+            TcpState::Closed | TcpState::Listen | TcpState::SynSent => Class::Accept,
+            TcpState::SynReceived
+            | TcpState::Established
+            | TcpState::FinWait1
+            | TcpState::FinWait2
+            | TcpState::CloseWait
+            | TcpState::Closing
+            | TcpState::LastAck
+            | TcpState::TimeWait => Class::Refuse(RefuseReason::SynInConnection),
         };
     }
     if own.state.is_synchronized() || own.state == TcpState::SynReceived && own.isn().is_some() {
-        return if known_isn { Class::Repeated } else { Class::Refuse(RefuseReason::SynInConnection) };
+        return match (known_isn, own.has_acknowledged) {
+            // Its SYN crossed the peer's: this is the answer to that (RFC 9293 figure 7), not a repetition.
+            (true, false) => Class::Accept,
+            (true, true) => Class::Repeated,
+            (false, _) => Class::Refuse(RefuseReason::SynInConnection),
+        };
     }
     if peer.isn().is_some() && !acknowledges_syn(peer, tcp.ack) {
         return Class::Refuse(RefuseReason::SynAckWrongAck);
     }
+    if echoes_another_syn(peer, tcp) {
+        return Class::Refuse(RefuseReason::Paws);
+    }
     Class::Accept
 }
 
+/// Whether a segment to a host in SYN-SENT echoes a timestamp older than its SYN: Linux takes it for one of an earlier
+/// connection, an RST too (RFC 7323 section 3.2 says what is echoed).
+fn echoes_another_syn(peer: &Stack, tcp: &TcpHeader) -> bool {
+    let echo = tcp.options.timestamps.map_or(0, |(_, echo)| echo);
+    echo != 0
+        && peer.state == TcpState::SynSent
+        && peer.offers_timestamps
+        && SeqNumber(echo).before(SeqNumber(peer.syn_timestamp))
+}
+
 /// Whether `ack` covers a SYN of `stack`, or its SYN and some of the data that came with it.
-fn acknowledges_syn(stack: &Stack, ack: SeqNumber) -> bool {
+pub(crate) fn acknowledges_syn(stack: &Stack, ack: SeqNumber) -> bool {
     let behind_syn = SeqNumber(ack.0.wrapping_sub(1));
     let covers_data =
         stack.isn().is_some_and(|isn| isn.before(behind_syn) && ack.before_or_at(stack.sent_end));
@@ -122,11 +151,16 @@ fn classify_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
             return Class::Refuse(RefuseReason::OutOfWindow);
         }
     }
-    if tcp.flags.contains(TcpFlags::FIN)
-        && own.has_sent_fin
-        && tcp.seq.add(tcp.sequence_len()) == own.sent_end
-    {
-        return Class::Repeated;
+    if tcp.flags.contains(TcpFlags::FIN) {
+        let fin = tcp.seq.add(tcp.payload_len);
+        let stream = flow.stream(sender.sends());
+        if stream.fin().is_some_and(|known| stream.seq_of(known) == fin) {
+            return Class::Repeated;
+        }
+        if peer.has_acknowledged && fin.before(peer.acknowledged) {
+            // The receiver has gone past it: to it, all of this segment is old.
+            return Class::Refuse(RefuseReason::OutOfWindow);
+        }
     }
     if is_keep_alive(own, peer, tcp) { Class::KeepAlive } else { Class::Accept }
 }

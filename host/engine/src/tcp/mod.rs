@@ -6,6 +6,7 @@ mod stack;
 mod state;
 mod track;
 
+pub(crate) use classify::acknowledges_syn;
 pub use classify::{Class, classify};
 pub use refuse::RefuseReason;
 pub use stack::Stack;

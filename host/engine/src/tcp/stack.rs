@@ -16,6 +16,8 @@ pub struct Stack {
     pub has_acknowledged: bool,
     /// Whether it offered timestamps in its SYN (RFC 7323 section 3.2).
     pub offers_timestamps: bool,
+    /// The timestamp of its first SYN, if it offered them.
+    pub syn_timestamp: u32,
     /// Whether `recent_timestamp` holds something.
     pub has_timestamp: bool,
     /// Whether it has sent a FIN.

@@ -50,7 +50,9 @@ fn send_syn(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
     let is_changed = own.isn() != Some(tcp.seq);
     own.add_candidate(tcp.seq);
     own.offered_scale = tcp.options.window_scale;
-    own.offers_timestamps = tcp.options.timestamps.is_some();
+    if let Some((value, _)) = tcp.options.timestamps.filter(|_| !own.offers_timestamps) {
+        (own.offers_timestamps, own.syn_timestamp) = (true, value);
+    }
     if is_changed && !own.state.is_synchronized() {
         own.sent_end = tcp.seq.add(tcp.sequence_len());
         flow.stream_mut(sender.sends()).anchor(tcp.seq.add(1));
@@ -66,13 +68,11 @@ fn settle_peer_isn(flow: &mut Flow, peer: Side, ack: SeqNumber) {
     let behind_syn = SeqNumber(ack.0.wrapping_sub(1));
     let stack = flow.stack_mut(peer);
     if stack.is_candidate(behind_syn) || stack.isn().is_none() {
-        let is_unseen = stack.isn().is_none();
-        stack.settle_isn(behind_syn);
-        if is_unseen || stack.sent_end.before(ack) || !stack.state.is_synchronized() && stack.sent_end != ack
-        {
-            // What an unanswered SYN with another number claimed to send was never taken.
-            stack.sent_end = if is_unseen { ack } else { stack.sent_end };
+        if stack.isn() != Some(behind_syn) {
+            // What a SYN with another number claimed to send was never taken.
+            stack.sent_end = ack;
         }
+        stack.settle_isn(behind_syn);
         flow.stream_mut(peer.sends()).anchor(ack);
     }
 }
@@ -112,10 +112,10 @@ fn place_in_stream(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
     }
     if has_fin {
         let end = stream.offset_of(tcp.seq).saturating_add(i64::from(tcp.payload_len));
-        if let Ok(end) = u64::try_from(end) {
-            if end >= stream.next() {
-                stream.set_fin(end);
-            }
+        if let Ok(end) = u64::try_from(end)
+            && end >= stream.next()
+        {
+            stream.set_fin(end);
         }
     }
 }
@@ -139,6 +139,8 @@ pub fn receive(
         return (stack.state != before).then_some(before);
     }
     let has_ack = tcp.flags.contains(TcpFlags::ACK);
+    let covers_fin = has_ack && acknowledges_fin(flow, receiver, tcp.ack);
+    let stack = flow.stack_mut(receiver);
     let covers_syn = has_ack && stack.isn().is_some_and(|isn| isn.before(tcp.ack));
     if tcp.flags.contains(TcpFlags::SYN) {
         let input = if covers_syn { StateInput::ReceiveSynAck } else { StateInput::ReceiveSyn };
@@ -146,7 +148,7 @@ pub fn receive(
     } else if covers_syn {
         step(stack, Some(StateInput::ReceiveAckOfSyn));
     }
-    if has_ack && stack.has_sent_fin && stack.sent_end.before_or_at(tcp.ack) {
+    if covers_fin {
         step(stack, Some(StateInput::ReceiveAckOfFin));
     }
     if completes {
@@ -163,7 +165,15 @@ pub fn receive(
     left
 }
 
-/// The receiver keeps the timestamp of a segment that does not lie ahead of what it acknowledged (RFC 7323 section 4.3).
+/// Whether `ack` covers the FIN of `side`; data that it sent behind its FIN does not count.
+fn acknowledges_fin(flow: &Flow, side: Side, ack: SeqNumber) -> bool {
+    let stream = flow.stream(side.sends());
+    let fin = stream.fin().and_then(|fin| i64::try_from(fin).ok());
+    fin.is_some_and(|fin| stream.offset_of(ack) > fin)
+}
+
+/// The receiver keeps the timestamp of a segment that does not lie ahead of what it acknowledged (RFC 7323 section
+/// 4.3).
 fn remember_timestamp(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
     let Some((value, _)) = tcp.options.timestamps else { return };
     let stack = flow.stack_mut(sender.other());

@@ -67,8 +67,8 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`Refusal::NoFlow`] if it is not tracked any more or not the tenant's to see, [`Refusal::NotAllowed`] in the event
-    /// of a flow.
+    /// [`Refusal::NoFlow`] if it is not tracked any more or not the tenant's to see, [`Refusal::NotAllowed`] in the
+    /// event of a flow.
     pub fn select_flow(&mut self, flow: u64) -> Result<(), Refusal> {
         if !matches!(self.current.mode, Mode::Timer | Mode::Stop) {
             return Err(Refusal::NotAllowed);

@@ -1,8 +1,8 @@
 //! What a guest may look at during a call, and ask for.
 //!
-//! The view owns the flows, their streams, the burst and the timers; the engine lends it, boxed, for the time of a call.
-//! Its public methods are what the WIT offers, each with the refusals written there. Whatever a handler asks of it takes
-//! effect where no other tenant sees it in this pass.
+//! The view owns the flows, their streams, the burst and the timers; the engine lends it, boxed, for the time of a
+//! call. Its public methods are what the WIT offers, each with the refusals written there. Whatever a handler asks of
+//! it takes effect where no other tenant sees it in this pass.
 
 mod flow;
 mod packet;
@@ -66,6 +66,8 @@ pub struct View {
     pub(crate) burst: Option<Box<dyn Burst>>,
     pub(crate) packet: Option<CurrentPacket>,
     pub(crate) loan: Option<Loan>,
+    /// How far a stream may be read: a reader learns of a gap before it sees what lies behind.
+    pub(crate) horizon: Option<(Direction, u64)>,
     pub(crate) timers: Timers,
     pub(crate) clock: Nanos,
     current: Current,
@@ -87,6 +89,7 @@ impl View {
             burst: None,
             packet: None,
             loan: None,
+            horizon: None,
             timers: Timers::default(),
             clock: Nanos(0),
             current: Current::default(),

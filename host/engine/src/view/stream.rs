@@ -113,7 +113,7 @@ impl View {
         Ok(BufferInfo {
             position: self.position(index, &attachment, direction),
             held_from: self.held_from(index, direction),
-            next: stream.next(),
+            next: stream.next().min(self.horizon(direction)),
             highest: stream.highest(),
             ahead: stream.ahead().map_or(0, |ahead| ahead.bytes() as u64),
         })
@@ -133,14 +133,19 @@ impl View {
                 end = loan_end;
             }
         }
-        u32::try_from(end - position).unwrap_or(u32::MAX)
+        u32::try_from(end.min(self.horizon(direction)).saturating_sub(position)).unwrap_or(u32::MAX)
     }
 
     /// Where the monitor stands: its cursor, or behind the gap that covers it.
     fn position(&self, index: u32, attachment: &Attachment, direction: Direction) -> u64 {
         let cursor = attachment.cursor[direction.index()];
         let kept = self.flows.get(index).and_then(|flow| flow.stream(direction).kept());
-        kept.map_or(cursor, |kept| kept.skip_gap(cursor))
+        kept.map_or(cursor, |kept| kept.skip_gap(cursor).min(self.horizon(direction)).max(cursor))
+    }
+
+    /// Where reading of a direction ends although there may be more.
+    fn horizon(&self, direction: Direction) -> u64 {
+        self.horizon.filter(|(of, _)| *of == direction).map_or(u64::MAX, |(_, offset)| offset)
     }
 
     /// First byte that is still held in order; the next expected byte if none is.
@@ -155,6 +160,8 @@ impl View {
     fn read(&self, index: u32, direction: Direction, offset: u64, max: usize, out: &mut Vec<u8>) {
         let Some(stream) = self.flows.get(index).map(|flow| flow.stream(direction)) else { return };
         let before = out.len();
+        let visible = self.horizon(direction).saturating_sub(offset);
+        let max = max.min(usize::try_from(visible).unwrap_or(usize::MAX));
         if let Some(kept) = stream.kept() {
             let (first, second) = kept.read(offset, max);
             out.extend_from_slice(first);

@@ -21,7 +21,7 @@ use sluice_wire::LinkType;
 use crate::cli::{Allowed, RunArgs};
 use crate::exit::{Exit, Failure};
 use crate::filter::PacketFilter;
-use crate::input::{Ending, Input, SelectedBurst, engine_config};
+use crate::input::{Ending, Input, SelectedBurst, engine_for};
 use output::{JsonOutput, SharedSink, Sink, TextOutput};
 use words::GuestWords;
 
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let words = words::sort(&args.guests, &args.words)?;
     refuse_same_file(&args.input.read, args.write.as_deref())?;
     let mut input = Input::open(&args.input, &words.filter)?;
-    let sink = Sink::stdout();
+    let sink = Sink::beside(args.write.as_deref());
     let runtime = Runtime::new(runtime_options(args)).map_err(|error| Failure::new(Exit::Failed, error))?;
     let output: Box<dyn GuestOutput> = if args.json {
         Box::new(JsonOutput { sink: Rc::clone(&sink) })
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         Box::new(TextOutput { sink: Rc::clone(&sink) })
     };
     let mut guests = Guests::new(&runtime, Rc::new(MonitorFilters), output);
-    let mut engine = Engine::new(engine_config(&args.input));
+    let mut engine = engine_for(&args.input);
     let grants = Grants { drop: args.allow.contains(&Allowed::Drop) };
     for guest in words.guests {
         start(guest, grants, &runtime, &mut guests, &mut engine)?;

@@ -2,17 +2,20 @@
 
 use std::cell::RefCell;
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
 use sluice_engine::Nanos;
 use sluice_guest::{EventContext, FaultReport, GuestOutput, Severity};
+use sluice_pktio::STANDARD_STREAM;
 
 use super::eve;
 use crate::exit::{Exit, Failure};
 
-/// Standard output, and the first error on it: guests go on talking for a moment after it is closed.
+/// Where text goes, and the first error on it: guests go on talking for a moment after it is closed.
 pub(crate) struct Sink {
+    name: &'static str,
     writer: BufWriter<Box<dyn Write>>,
     error: Option<io::Error>,
     /// Structured events written.
@@ -25,10 +28,14 @@ pub(crate) struct Sink {
 pub(crate) type SharedSink = Rc<RefCell<Sink>>;
 
 impl Sink {
-    /// A sink on standard output.
-    pub(crate) fn stdout() -> SharedSink {
+    /// A sink on standard output, or on standard error where packets go to standard output.
+    pub(crate) fn beside(packets: Option<&Path>) -> SharedSink {
+        let is_taken = packets.is_some_and(|path| path.as_os_str() == STANDARD_STREAM);
+        let (name, writer): (_, Box<dyn Write>) =
+            if is_taken { ("standard error", Box::new(io::stderr())) } else { ("standard output", Box::new(io::stdout())) };
         Rc::new(RefCell::new(Self {
-            writer: BufWriter::with_capacity(64 << 10, Box::new(io::stdout())),
+            name,
+            writer: BufWriter::with_capacity(64 << 10, writer),
             error: None,
             events: 0,
             faults: 0,
@@ -52,7 +59,7 @@ impl Sink {
     /// Fails if something could not be written.
     pub(crate) fn check(&mut self) -> Result<(), Failure> {
         match self.error.take() {
-            Some(error) => Err(output_failure("standard output", &error)),
+            Some(error) => Err(output_failure(self.name, &error)),
             None => Ok(()),
         }
     }
@@ -60,7 +67,7 @@ impl Sink {
     /// Brings everything out.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         self.check()?;
-        self.writer.flush().map_err(|error| output_failure("standard output", &error))
+        self.writer.flush().map_err(|error| output_failure(self.name, &error))
     }
 }
 
