@@ -1,6 +1,7 @@
 # make run    sets up what is missing, builds host and guests, runs the guests over the sample capture
 # make test   sets up what is missing, then formats, lints and tests everything
-# Others: setup, host, guests, bench, fmt, lint.
+# make bench  prints the tables of benches/README.md, then measures each stage; give it a quiet machine
+# Others: setup, host, guests, fmt, lint.
 
 .DELETE_ON_ERROR:
 .PHONY: run test bench setup host guests fmt lint
@@ -33,6 +34,7 @@ test: host guests
 	@scripts/test.sh
 
 bench: host guests
+	cargo run --release --locked -p sluice-benches
 	cargo bench --locked -p sluice-benches
 
 setup:
@@ -53,7 +55,7 @@ target/guests/%.wasm: $$(shell find guests/$$* -name target -prune -o -type f -p
 
 fmt:
 	cargo fmt --all
-	$(if $(wildcard guests/Cargo.toml),cargo fmt --all --manifest-path guests/Cargo.toml)
+	cargo fmt --manifest-path guests/Cargo.toml $(GUESTS:%=-p %)
 
 lint: setup
 	@scripts/lint.sh

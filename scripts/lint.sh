@@ -12,7 +12,7 @@ check() {
 
 if cargo fmt --version >/dev/null 2>&1; then
     check cargo fmt --all --check
-    [ ! -e guests/Cargo.toml ] || check cargo fmt --all --check --manifest-path guests/Cargo.toml
+    check cargo fmt --check --manifest-path guests/Cargo.toml $(sed -n 's/^name = "\(.*\)"$/-p \1/p' guests/*/Cargo.toml)
 else
     echo "lint: no rustfmt in this toolchain, format not checked"
 fi

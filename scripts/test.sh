@@ -8,6 +8,9 @@ scripts/lint.sh || failed=1
 
 mkdir -p target
 cargo test --workspace --locked --no-fail-fast 2>&1 | tee target/test.log || failed=1
+# What guests do apart from calling the host is tested on the host.
+cargo test --workspace --locked --no-fail-fast --manifest-path guests/Cargo.toml --target-dir target/guests-test 2>&1 |
+    tee -a target/test.log || failed=1
 awk '
     /^test result:/ {
         for (i = 2; i <= NF; i++) {

@@ -32,13 +32,14 @@
 //! }
 //!
 //! impl WebErrors {
-//!     /// A filter: sees what could be read, and leaves it there.
+//!     /// A filter: looks, and changes nothing.
 //!     fn is_error(&self, event: &Event) -> Result<bool, Error> {
 //!         if event.direction() == Direction::ToServer || event.offset() != 0 {
 //!             return Ok(false);
 //!         }
+//!         // `on_data` handles the parent event, so it ran before and has read the bytes: they are still there by offset.
 //!         let mut bytes = Vec::new();
-//!         Ok(event.peek(&mut bytes)?.starts_with(b"HTTP/1.1 5"))
+//!         Ok(event.flow().peek_at(event.direction(), 0, 10, &mut bytes)?.starts_with(b"HTTP/1.1 5"))
 //!     }
 //!
 //!     fn on_error(&mut self, event: &Event) {

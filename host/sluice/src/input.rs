@@ -164,7 +164,9 @@ impl Input {
     /// Warns of link types that the filter does not fit: none of their packets matched.
     pub(crate) fn warn_of_refusals(&self) {
         for (link, reason) in self.filter.iter().flat_map(PacketFilter::refusals) {
-            tracing::warn!("the filter does not fit packets of link type {link}, none of them matched: {reason}");
+            tracing::warn!(
+                "the filter does not fit packets of link type {link}, none of them matched: {reason}"
+            );
         }
     }
 }
@@ -175,7 +177,9 @@ pub(crate) fn engine_for(args: &InputArgs) -> Engine {
     if args.checksums == ChecksumMode::Auto {
         let hosts = survey::offloading_hosts(&args.read);
         for host in &hosts {
-            tracing::info!("checksums of {host} are wrong throughout and not held against it (-k all to refuse)");
+            tracing::info!(
+                "checksums of {host} are wrong throughout and not held against it (-k all to refuse)"
+            );
         }
         engine.excuse_checksums(&hosts);
     }
@@ -207,11 +211,15 @@ fn compile_filter(words: &[String]) -> Result<Option<PacketFilter>, Failure> {
 }
 
 fn open_failure(error: OpenError) -> Failure {
-    let exit = match &error {
-        OpenError::Permission { .. } => Exit::Permission,
-        OpenError::Missing { .. } | OpenError::Directory { .. } | OpenError::Terminal => Exit::Usage,
-        OpenError::Io { .. } => Exit::Failed,
-        _ => Exit::Input,
+    let exit = if matches!(error, OpenError::Permission { .. }) {
+        Exit::Permission
+    } else if matches!(error, OpenError::Missing { .. } | OpenError::Directory { .. } | OpenError::Terminal) {
+        Exit::Usage
+    } else if matches!(error, OpenError::Io { .. }) {
+        Exit::Failed
+    } else {
+        // Empty, no capture, or damaged from the first byte on.
+        Exit::Input
     };
     Failure::new(exit, error)
 }

@@ -50,7 +50,9 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Run(args) => run::run(args),
         Command::Streams(args) => streams::run(args),
-        Command::Build(args) => build::run(args).map(|()| Exit::Ok).map_err(|error| Failure { exit: Exit::Failed, error }),
+        Command::Build(args) => {
+            build::run(args).map(|()| Exit::Ok).map_err(|error| Failure { exit: Exit::Failed, error })
+        }
         Command::Inspect(args) => inspect::run(args).map_err(|error| Failure { exit: Exit::Usage, error }),
     }
 }

@@ -59,7 +59,8 @@ pub(crate) fn offloading_hosts(name: &str) -> Vec<IpAddress> {
 
 /// Who sent a segment, and whether its checksums are right; `None` for what has none to verify.
 fn look(packet: &sluice_pktio::Packet<'_>) -> Option<(IpAddress, bool)> {
-    let headers = sluice_wire::parse(LinkType::from_pcap(packet.link)?, packet.bytes, packet.wire_len).ok()?;
+    let headers =
+        sluice_wire::parse(LinkType::from_pcap(packet.link)?, packet.bytes, packet.wire_len).ok()?;
     headers.tcp()?;
     let header = packet.bytes.get(usize::from(headers.ip_offset)..)?;
     if header.first()? >> 4 == 4 && !ipv4_header_valid(header) {

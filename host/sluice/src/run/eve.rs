@@ -18,7 +18,12 @@ pub(crate) fn timestamp(time: Nanos) -> String {
 }
 
 /// The part of a line that every event has.
-pub(crate) fn line(event_type: &str, time: Nanos, guest: Option<&str>, flow: Option<&EventFlow>) -> Map<String, Value> {
+pub(crate) fn line(
+    event_type: &str,
+    time: Nanos,
+    guest: Option<&str>,
+    flow: Option<&EventFlow>,
+) -> Map<String, Value> {
     let mut line = Map::new();
     line.insert("schema".into(), SCHEMA.into());
     line.insert("timestamp".into(), timestamp(time).into());

@@ -100,7 +100,11 @@ fn runtime_options(args: &RunArgs) -> RuntimeOptions {
         lifecycle: fuel.saturating_mul(LIFECYCLE_FUEL),
     });
     let memory_bytes = usize::try_from(args.limit_mem).unwrap_or(usize::MAX).saturating_mul(1 << 20);
-    RuntimeOptions { time, memory: MemoryLimit { memory_bytes, ..MemoryLimit::default() }, ..RuntimeOptions::default() }
+    RuntimeOptions {
+        time,
+        memory: MemoryLimit { memory_bytes, ..MemoryLimit::default() },
+        ..RuntimeOptions::default()
+    }
 }
 
 /// Loads a guest, starts it, and attaches what it defined.
@@ -113,10 +117,8 @@ fn start(
 ) -> Result<(), Failure> {
     let file = words.file.display().to_string();
     let bytes = std::fs::read(&words.file).map_err(|error| {
-        let exit = match error.kind() {
-            std::io::ErrorKind::PermissionDenied => Exit::Permission,
-            _ => Exit::Usage,
-        };
+        let is_forbidden = error.kind() == std::io::ErrorKind::PermissionDenied;
+        let exit = if is_forbidden { Exit::Permission } else { Exit::Usage };
         Failure::say(exit, format!("guest {file}: {error}"))
     })?;
     let module = Module::load(runtime, &bytes)
@@ -138,7 +140,9 @@ struct MonitorFilters;
 impl FilterCompiler for MonitorFilters {
     fn compile(&self, expression: &str) -> Result<Box<dyn Predicate>, String> {
         let filter = PacketFilter::parse(expression, LinkType::RawIp.to_pcap());
-        filter.map(|filter| Box::new(MonitorFilter(filter)) as Box<dyn Predicate>).map_err(|error| error.to_string())
+        filter
+            .map(|filter| Box::new(MonitorFilter(filter)) as Box<dyn Predicate>)
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -208,6 +212,8 @@ mod tests {
 
     #[test]
     fn the_help_names_the_default_limit() {
-        assert!(matches!(TimeLimit::default(), TimeLimit::Cpu { call, .. } if call == Duration::from_millis(20)));
+        assert!(
+            matches!(TimeLimit::default(), TimeLimit::Cpu { call, .. } if call == Duration::from_millis(20))
+        );
     }
 }

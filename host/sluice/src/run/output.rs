@@ -31,8 +31,11 @@ impl Sink {
     /// A sink on standard output, or on standard error where packets go to standard output.
     pub(crate) fn beside(packets: Option<&Path>) -> SharedSink {
         let is_taken = packets.is_some_and(|path| path.as_os_str() == STANDARD_STREAM);
-        let (name, writer): (_, Box<dyn Write>) =
-            if is_taken { ("standard error", Box::new(io::stderr())) } else { ("standard output", Box::new(io::stdout())) };
+        let (name, writer): (_, Box<dyn Write>) = if is_taken {
+            ("standard error", Box::new(io::stderr()))
+        } else {
+            ("standard output", Box::new(io::stdout()))
+        };
         Rc::new(RefCell::new(Self {
             name,
             writer: BufWriter::with_capacity(64 << 10, writer),
@@ -162,7 +165,8 @@ impl GuestOutput for JsonOutput {
             fault.insert("event".into(), event.name().into());
         }
         fault.insert("reason".into(), report.reason.to_string().into());
-        let frames: Vec<Value> = report.backtrace.iter().map(|frame| frame.function.as_str().into()).collect();
+        let frames: Vec<Value> =
+            report.backtrace.iter().map(|frame| frame.function.as_str().into()).collect();
         fault.insert("backtrace".into(), frames.into());
         line.insert("fault".into(), fault.into());
         let mut sink = self.sink.borrow_mut();
@@ -188,7 +192,10 @@ mod tests {
 
     #[test]
     fn members_become_words() {
-        assert_eq!(fields(r#"{"method":"GET","status":200,"agent":"a b","x":""}"#), r#"method=GET status=200 agent="a b" x="""#);
+        assert_eq!(
+            fields(r#"{"method":"GET","status":200,"agent":"a b","x":""}"#),
+            r#"method=GET status=200 agent="a b" x="""#
+        );
         assert_eq!(fields("no json"), "no json");
     }
 }

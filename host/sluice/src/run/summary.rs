@@ -33,8 +33,12 @@ impl Summary<'_> {
             ("no-room", packets.no_room),
             ("unknown-link-type", packets.unknown_link),
         ];
-        named.extend(ParseError::ALL.into_iter().map(|error| (error.name(), packets.malformed[error.index()])));
-        named.extend(RefuseReason::ALL.into_iter().map(|reason| (reason.name(), packets.refused[reason.index()])));
+        named.extend(
+            ParseError::ALL.into_iter().map(|error| (error.name(), packets.malformed[error.index()])),
+        );
+        named.extend(
+            RefuseReason::ALL.into_iter().map(|reason| (reason.name(), packets.refused[reason.index()])),
+        );
         named.retain(|(_, count)| *count > 0);
         named
     }

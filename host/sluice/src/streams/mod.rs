@@ -31,7 +31,8 @@ pub(crate) fn run(args: &StreamsArgs) -> Result<Exit, Failure> {
     let mut input = Input::open(&args.input, &args.words)?;
     let files = Files::create(&args.output, args.gaps);
     let files = files.map_err(|error| file_failure(args, &error))?;
-    let mut writer = StreamWriter { files, flows: Vec::new(), free: Vec::new(), error: None, buffer: Vec::new() };
+    let mut writer =
+        StreamWriter { files, flows: Vec::new(), free: Vec::new(), error: None, buffer: Vec::new() };
     let mut engine = engine_for(&args.input);
     let definitions = definitions().map_err(|error| Failure::new(Exit::Failed, error))?;
     engine.attach(definitions, false).map_err(|error| Failure::new(Exit::Failed, error))?;
@@ -103,7 +104,9 @@ impl StreamWriter {
                 if let Some(record) = self.record(call) {
                     record.stream(direction).add_gap(stretch);
                 }
-                return self.with_files(call, |files, record| files.write_gap(record.stream(direction), stretch.length));
+                return self.with_files(call, |files, record| {
+                    files.write_gap(record.stream(direction), stretch.length)
+                });
             }
             Some(EventKind::Conflict) => {
                 if let Some(record) = self.record(call) {
@@ -138,7 +141,8 @@ impl StreamWriter {
                 return Ok(());
             }
             let bytes = std::mem::take(&mut self.buffer);
-            let written = self.with_files(call, |files, record| files.write(record.stream(direction), &bytes));
+            let written =
+                self.with_files(call, |files, record| files.write(record.stream(direction), &bytes));
             self.buffer = bytes;
             written?;
         }
@@ -148,7 +152,8 @@ impl StreamWriter {
         let Some(place) = place_of(call) else { return Ok(()) };
         let Some(record) = self.flows.get_mut(place).and_then(Option::take) else { return Ok(()) };
         self.free.push(place);
-        let reason = view.flow_info().ok().and_then(|info| info.end_reason).map_or("unknown", EndReason::name);
+        let reason =
+            view.flow_info().ok().and_then(|info| info.end_reason).map_or("unknown", EndReason::name);
         self.files.end(record, reason)
     }
 

@@ -38,7 +38,8 @@ impl Stretches {
     }
 
     fn insert_into(&self, line: &mut Map<String, Value>, name: &str) {
-        let list = self.listed.iter().map(|stretch| json!({"offset": stretch.offset, "length": stretch.length}));
+        let list =
+            self.listed.iter().map(|stretch| json!({"offset": stretch.offset, "length": stretch.length}));
         line.insert(name.into(), list.collect());
         if self.omitted > 0 {
             line.insert(format!("{name}_omitted"), self.omitted.into());
