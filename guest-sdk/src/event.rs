@@ -13,7 +13,8 @@ pub struct Event {
     flow: Flow,
 }
 
-/// The parameters of `callback` and `filter` in the world, without the handler's number: `wit/world.wit` says what they mean.
+/// The parameters of `callback` and `filter` in the world, without the handler's number: `wit/world.wit` says what
+/// they mean.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Scalars {
     pub(crate) kind: u32,

@@ -37,9 +37,11 @@
 //!         if event.direction() == Direction::ToServer || event.offset() != 0 {
 //!             return Ok(false);
 //!         }
-//!         // `on_data` handles the parent event, so it ran before and has read the bytes: they are still there by offset.
+//!         // `on_data` handles the parent event, so it ran before and has read the bytes. They can still be read by
+//!         // their offset.
 //!         let mut bytes = Vec::new();
-//!         Ok(event.flow().peek_at(event.direction(), 0, 10, &mut bytes)?.starts_with(b"HTTP/1.1 5"))
+//!         let beginning = event.flow().peek_at(event.direction(), 0, 10, &mut bytes)?;
+//!         Ok(beginning.starts_with(b"HTTP/1.1 5"))
 //!     }
 //!
 //!     fn on_error(&mut self, event: &Event) {

@@ -143,7 +143,8 @@ impl<M: 'static> StreamMonitor<'_, M> {
     /// |---|---|
     /// | [`EventKind::PacketIn`], [`EventKind::ConnStart`] | sender: once for each packet or flow |
     /// | [`EventKind::TcpStateChange`] | both: either stack has its own changes |
-    /// | [`EventKind::Rexmit`], [`EventKind::Conflict`], [`EventKind::NewData`], [`EventKind::Gap`], [`EventKind::Error`] | receiver |
+    /// | [`EventKind::Rexmit`], [`EventKind::Conflict`] | receiver |
+    /// | [`EventKind::NewData`], [`EventKind::Gap`], [`EventKind::Error`] | receiver |
     /// | [`EventKind::ConnEnd`], [`EventKind::Orphan`] | none |
     ///
     /// Handlers of one event run in the order in which they were given.

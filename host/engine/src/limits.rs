@@ -33,6 +33,13 @@ pub const CANDIDATE_ISNS: usize = 4;
 /// host names one, rarely a handful.
 pub const EXCUSED_HOSTS: usize = 64;
 
+/// Segments of each side, one after the other, that lie beyond the windows before the flow counts as lossy.
+///
+/// A tap that loses more than a window sees nothing but impossible segments from then on; without this it would stay
+/// deaf for the rest of the connection. Who forges segments of one side alone does not get here, and a segment that
+/// fits begins the count anew.
+pub const STRAYS_UNTIL_LOSSY: u8 = 3;
+
 /// Bounds that the operator may change.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {

@@ -6,8 +6,8 @@
 //! - **What a guest can reach** is the list of functions in `imports`, the world of the same name in `wit/`, and no
 //!   more: no file, socket, clock or randomness.
 //! - **How a call borrows.** The data of a store must be `'static`, packet and flow belong to the engine. So the engine
-//!   lends its view in a box, which is swapped into the store's data for the time of the call, and swapped back on every
-//!   path. The output of the worker goes the same way.
+//!   lends its view in a box, which is swapped into the store's data for the time of the call, and swapped back on
+//!   every path. The output of the worker goes the same way.
 //! - **What ends a guest**: a trap, too much time in one call, an answer that breaks the canonical ABI. It is reported
 //!   with the call and the guest's stack, its instance is dropped, and all others go on. Requests for too much memory
 //!   and too many words are refused to the guest and counted.

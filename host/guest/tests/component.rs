@@ -9,7 +9,8 @@ use wit_parser::{ManglingAndAbi, PackageId, Resolve};
 pub(crate) const SCALARS: &str = "(param i32 i32 i32 i64 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32)";
 
 /// A `start` that answers "ok".
-pub(crate) const START: &str = r#"(func (export "start") (param i32 i32) (result i32) (i32.store8 (i32.const 0) (i32.const 0)) (i32.const 0))"#;
+pub(crate) const START: &str = r#"
+    (func (export "start") (param i32 i32) (result i32) (i32.store8 (i32.const 0) (i32.const 0)) (i32.const 0))"#;
 
 /// Memory, and an allocator that never frees.
 pub(crate) const MEMORY: &str = r#"

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A host for sandboxed middleboxes.
 ///
-/// A middlebox (an IDS, a firewall, an accounting probe) is a WebAssembly component. sluice follows every TCP connection,
-/// raises events and calls the middlebox; what the middlebox cannot do is reach anything else.
+/// A middlebox (an IDS, a firewall, an accounting probe) is a WebAssembly component. sluice follows every TCP
+/// connection, raises events and calls the middlebox; what the middlebox cannot do is reach anything else.
 #[derive(Debug, Parser)]
 #[command(name = "sluice", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Cli {

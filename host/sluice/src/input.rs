@@ -195,7 +195,8 @@ fn engine_config(args: &InputArgs) -> Config {
     Config { checksums, pick_up, seed: hash_seed(), ..Config::default() }
 }
 
-/// A secret for the flow table's hash: whoever made the traffic does not know it. Nothing that is reported depends on it.
+/// A secret for the flow table's hash: whoever made the traffic does not know it. Nothing that is reported depends on
+/// it.
 fn hash_seed() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0)

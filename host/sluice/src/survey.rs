@@ -1,11 +1,11 @@
 //! Hosts whose checksums mean nothing: a look at the beginning of a capture file.
 //!
 //! A capture made on a host whose network card computes checksums holds wrong ones in what that host sent; so does one
-//! whose addresses were replaced afterwards. Refusing all of it would leave a newcomer with an empty report. A single wrong
-//! checksum, however, is what the receiver would refuse, and what an attacker sends to mislead an observer.
+//! whose addresses were replaced afterwards. Refusing all of it would leave a newcomer with an empty report. A single
+//! wrong checksum, however, is what the receiver would refuse, and what an attacker sends to mislead an observer.
 //!
-//! So a host is excused if nearly every segment of it near the beginning of the file is wrong, and there are several. The
-//! engine takes that back when right ones become frequent.
+//! So a host is excused if nearly every segment of it near the beginning of the file is wrong, and there are several.
+//! The engine takes that back when right ones become frequent.
 
 use std::collections::HashMap;
 use std::path::Path;

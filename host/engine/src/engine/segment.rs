@@ -98,6 +98,9 @@ impl Engine {
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let sent = flow.sent_mut(sender);
         sent.refused = sent.refused.saturating_add(1);
+        if matches!(reason, RefuseReason::OutOfWindow | RefuseReason::AckFuture | RefuseReason::AckOld) {
+            flow.note_stray(sender);
+        }
         self.locate(index, sender, tcp);
         if reason == RefuseReason::AfterEnd {
             return;
@@ -152,6 +155,7 @@ impl Engine {
         let ip_len = self.view.packet.as_ref().map_or(0, |packet| packet.headers.ip_total_len);
         let Some(flow) = self.view.flows.get_mut(segment.index) else { return };
         flow.last = segment.now;
+        flow.strays = [0; 2];
         let is_answer = flow.sent(segment.sender.other()).packets > 0;
         flow.marks.two_sided |= is_answer;
         let sent = flow.sent_mut(segment.sender);

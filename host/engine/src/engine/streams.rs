@@ -40,6 +40,12 @@ impl Engine {
             let sent = flow.sent_mut(sender);
             sent.out_of_order = sent.out_of_order.saturating_add(1);
         }
+        self.account(&accepted, waited, waits);
+        self.tell(index, direction, &accepted, now, handler);
+    }
+
+    /// Counts what became of a payload, given how many bytes waited behind holes before it and after.
+    fn account(&mut self, accepted: &Accepted, waited: u64, waits: u64) {
         let bytes = &mut self.counters.bytes;
         bytes.duplicate += accepted.duplicate;
         bytes.before_start += accepted.before_start;
@@ -47,12 +53,11 @@ impl Engine {
         bytes.cut += accepted.cut;
         bytes.no_room += accepted.refused;
         bytes.buffered += accepted.buffered;
-        let in_order = if accepted.buffered > 0 || waited > 0 { 0 } else { data_len(&accepted) };
+        let in_order = if accepted.buffered > 0 || waited > 0 { 0 } else { data_len(accepted) };
         bytes.delivered += in_order;
         let drained = waited.saturating_add(accepted.buffered).saturating_sub(waits);
         bytes.buffered = bytes.buffered.saturating_sub(drained);
         bytes.delivered += drained;
-        self.tell(index, direction, &accepted, now, handler);
     }
 
     /// Payload that is no part of the stream: garbage of a keep-alive, data of an RST, data that came with a SYN.
@@ -101,13 +106,15 @@ impl Engine {
         let bytes = data.get(..taken).unwrap_or(&[]);
         let wire_len = u32::try_from(taken).unwrap_or(0);
         let payload = Payload { offset: 0, bytes, wire_len };
+        let waited = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
         let accepted = stream.accept(payload, &self.config.limits, &mut self.budget);
-        if accepted.loan_from.is_some() {
-            // The bytes are not in the current packet: they are stored at once.
-            stream.store(0, bytes);
+        if let Some(from) = accepted.loan_from {
+            // The bytes are not in the current packet: those that count are stored at once.
+            let until = from.saturating_add(usize::try_from(data_len(&accepted)).unwrap_or(usize::MAX));
+            stream.store(first_offset(&accepted), bytes.get(from..until).unwrap_or(&[]));
         }
-        self.counters.bytes.delivered += data_len(&accepted);
-        self.counters.bytes.duplicate += accepted.duplicate;
+        let waits = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
+        self.account(&accepted, waited, waits);
         self.tell(segment.index, direction, &accepted, segment.now, handler);
     }
 
@@ -231,7 +238,8 @@ impl Engine {
     /// Stores what is lent and still wanted, and forgets what nobody wants.
     fn settle_stream(&mut self, index: u32, direction: Direction) {
         let loan = self.view.loan.take();
-        let Some(flow) = self.view.flows.get(index) else { return };
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        flow.step_over_gaps(direction);
         let next = flow.stream(direction).next();
         let readers =
             flow.attachments.iter().filter(|reader| reader.level == Level::Full && !reader.is_stopped);

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::queue::Class;
 use super::{EndReason, Endpoint, FlowId, FlowKey};
 use crate::event::TenantId;
-use crate::limits::Timeouts;
+use crate::limits::{STRAYS_UNTIL_LOSSY, Timeouts};
 use crate::reassembly::{Level, Stream};
 use crate::tcp::{Stack, TcpState};
 use crate::{Direction, Nanos, Side};
@@ -60,6 +60,8 @@ pub struct Marks {
     pub unsigned: bool,
     /// Both sides have sent something.
     pub two_sided: bool,
+    /// The tap lost more than a window: windows say nothing any more.
+    pub lossy: bool,
     /// An attachment was stopped since the levels were computed.
     pub stale: bool,
 }
@@ -87,6 +89,8 @@ pub struct Flow {
     pub interest: u64,
     /// Bytes kept behind the readers.
     pub retain: u32,
+    /// Segments of each side beyond the windows since the last one that fitted.
+    pub(crate) strays: [u8; 2],
     pub(crate) class: Class,
     pub(crate) previous: u32,
     pub(crate) next: u32,
@@ -121,6 +125,7 @@ impl Flow {
             deadline: Nanos::NEVER,
             interest: 0,
             retain: 0,
+            strays: [0; 2],
             class: Class::None,
             previous: u32::MAX,
             next: u32::MAX,
@@ -269,6 +274,22 @@ impl Flow {
             }
             _ => timeouts.closing,
         }
+    }
+
+    /// Moves readers that stand in front of a gap, of which they have been told, behind it.
+    pub(crate) fn step_over_gaps(&mut self, direction: Direction) {
+        let Some(kept) = self.streams[direction.index()].kept().filter(|kept| kept.has_gap()) else { return };
+        for attachment in &mut self.attachments {
+            let cursor = &mut attachment.cursor[direction.index()];
+            *cursor = kept.skip_gap(*cursor);
+        }
+    }
+
+    /// Notes a segment that is beyond the windows as they are known.
+    pub(crate) fn note_stray(&mut self, sender: Side) {
+        let strays = &mut self.strays[sender.index()];
+        *strays = strays.saturating_add(1);
+        self.marks.lossy |= self.strays.iter().all(|strays| *strays >= STRAYS_UNTIL_LOSSY);
     }
 
     /// Memory of the flow's buffers.

@@ -106,6 +106,12 @@ impl Kept {
         }
     }
 
+    /// Whether a gap is held.
+    #[must_use]
+    pub fn has_gap(&self) -> bool {
+        !self.gaps.is_empty()
+    }
+
     /// Where reading goes on from `offset`: behind a gap that covers it, else there.
     #[must_use]
     pub fn skip_gap(&self, offset: u64) -> u64 {

@@ -4,17 +4,23 @@
 //! repetition. Bytes stay in [`Kept`] until each reader has had them; in the common case, in order with nobody
 //! behind, they are never stored at all: readers get them from the packet while it is current.
 
+mod accepted;
 mod ahead;
 mod budget;
+mod examine;
 mod kept;
 mod overlap;
+mod payload;
 mod stream;
 
+pub use accepted::{Accepted, Step};
 pub use ahead::{Ahead, SEGMENT_COST};
 pub use budget::Budget;
+pub use examine::Examined;
 pub use kept::{Gap, Kept};
 pub use overlap::Difference;
-pub use stream::{Accepted, Examined, Payload, Step, Stream};
+pub use payload::Payload;
+pub use stream::Stream;
 
 /// How much is done for one direction of a flow.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]

@@ -1,74 +1,10 @@
 //! The stream itself: where it stands, what waits, what is missing.
 
-use smallvec::SmallVec;
-
 use super::ahead::SEGMENT_COST;
-use super::{Ahead, Budget, Difference, Kept, Level};
+use super::{Accepted, Ahead, Budget, Kept, Level, Payload, Step};
 use crate::Nanos;
 use crate::limits::Limits;
 use sluice_wire::SeqNumber;
-
-/// Payload of one segment.
-#[derive(Clone, Copy, Debug)]
-pub struct Payload<'a> {
-    /// Stream offset of its first byte; negative when it begins before the stream does.
-    pub offset: i64,
-    /// Captured bytes.
-    pub bytes: &'a [u8],
-    /// Bytes that the segment carried on the wire, at least as many.
-    pub wire_len: u32,
-}
-
-/// What a segment repeats, found before anything changes.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Examined {
-    /// First byte that came again, and how far the repetition reaches.
-    pub repeated: Option<(u64, u64)>,
-    /// Where the repeated bytes differ from those held.
-    pub conflict: Option<Difference>,
-    /// Repeated bytes that are not held any more and could not be compared.
-    pub unverifiable: u64,
-}
-
-/// Progress of a stream, in the order in which readers see it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Step {
-    /// Bytes became readable.
-    Data {
-        /// First of them.
-        offset: u64,
-        /// How many.
-        len: u64,
-    },
-    /// Bytes are missing for good.
-    Gap {
-        /// First of them.
-        offset: u64,
-        /// How many.
-        len: u64,
-    },
-}
-
-/// What became of a segment's payload.
-#[derive(Clone, Debug, Default)]
-pub struct Accepted {
-    /// Progress, in stream order.
-    pub steps: SmallVec<[Step; 2]>,
-    /// Set when the readable bytes are not stored but lie in the packet: where in `Payload::bytes` they begin.
-    pub loan_from: Option<usize>,
-    /// Bytes that were there already.
-    pub duplicate: u64,
-    /// Bytes that are held behind a hole now.
-    pub buffered: u64,
-    /// Bytes before the beginning of the stream.
-    pub before_start: u64,
-    /// Bytes behind the sender's FIN.
-    pub after_fin: u64,
-    /// Bytes that the snap length cut off.
-    pub cut: u64,
-    /// Bytes that no limit had room for.
-    pub refused: u64,
-}
 
 #[derive(Debug, Default)]
 struct Buffer {
@@ -233,63 +169,11 @@ impl Stream {
         }
     }
 
-    /// What a payload repeats, without changing anything.
-    #[must_use]
-    pub fn examine(&self, payload: Payload<'_>) -> Examined {
-        if self.level != Level::Full {
-            return Examined::default();
-        }
-        let start = u64::try_from(payload.offset).unwrap_or(0);
-        let end = end_of(payload);
-        let mut examined = Examined::default();
-        let in_order_end = end.min(self.next);
-        if start < in_order_end {
-            examined.repeated = Some((start, in_order_end));
-            self.compare_kept(start, in_order_end, payload, &mut examined);
-        }
-        if let Some(ahead) = self.ahead().filter(|ahead| !ahead.is_empty() && end > self.next) {
-            let from = start.max(self.next);
-            let (held, difference) = ahead.compare(from, captured(payload, from, end));
-            if let Some((first, last)) = held {
-                examined.repeated = Some((examined.repeated.map_or(first, |(first, _)| first), last));
-            }
-            examined.conflict = match (examined.conflict, difference) {
-                (Some(first), second) => Some(first.join(second)),
-                (None, second) => second,
-            };
-        }
-        examined
-    }
-
-    fn compare_kept(&self, start: u64, end: u64, payload: Payload<'_>, examined: &mut Examined) {
-        let mut offset = start;
-        while offset < end {
-            let max = usize::try_from(end - offset).unwrap_or(usize::MAX);
-            let (first, second) = self.kept().map_or((&[][..], &[][..]), |kept| kept.read(offset, max));
-            if first.is_empty() && second.is_empty() {
-                let resume = self.kept().map_or(end, |kept| kept.skip_gap(offset).max(kept.start()).min(end));
-                let resume = if resume > offset { resume } else { end };
-                examined.unverifiable = examined.unverifiable.saturating_add(resume - offset);
-                offset = resume;
-                continue;
-            }
-            for piece in [first, second] {
-                let again = captured(payload, offset, offset.saturating_add(piece.len() as u64));
-                let difference = Difference::between(offset, piece, again);
-                examined.conflict = match examined.conflict {
-                    Some(known) => Some(known.join(difference)),
-                    None => difference,
-                };
-                offset = offset.saturating_add(piece.len() as u64);
-            }
-        }
-    }
-
     /// Where the stream will stand once `payload` is in, if no limit interferes.
     #[must_use]
     pub fn reach(&self, payload: Payload<'_>) -> u64 {
         let start = u64::try_from(payload.offset).unwrap_or(0);
-        let end = end_of(payload).min(self.fin);
+        let end = payload.end().min(self.fin);
         if start > self.next && self.level == Level::Full {
             return self.next;
         }
@@ -307,9 +191,9 @@ impl Stream {
     pub fn accept(&mut self, payload: Payload<'_>, limits: &Limits, budget: &mut Budget) -> Accepted {
         let mut accepted = Accepted::default();
         let start = u64::try_from(payload.offset).unwrap_or(0);
-        let end = end_of(payload).min(self.fin);
+        let end = payload.end().min(self.fin);
         accepted.before_start = payload.offset.min(0).unsigned_abs().min(u64::from(payload.wire_len));
-        accepted.after_fin = end_of(payload).saturating_sub(end.max(start));
+        accepted.after_fin = payload.end().saturating_sub(end.max(start));
         if end <= start {
             return accepted;
         }
@@ -336,7 +220,7 @@ impl Stream {
     /// The common case: the payload continues the stream. Its bytes are lent from the packet.
     fn accept_in_order(&mut self, start: u64, end: u64, payload: Payload<'_>, accepted: &mut Accepted) {
         accepted.duplicate = self.next - start;
-        let have = captured(payload, self.next, end).len() as u64;
+        let have = payload.captured(self.next, end).len() as u64;
         let offset = self.next;
         self.next = end;
         if have > 0 {
@@ -366,11 +250,11 @@ impl Stream {
         limits: &Limits,
         budget: &mut Budget,
     ) {
-        let needed = captured(payload, start.max(self.next), end).len();
+        let needed = payload.captured(start.max(self.next), end).len();
         while self.is_ahead_full(needed, limits) && self.skip_hole(accepted) {}
         // Giving up a hole may have moved the stream over or up to this segment.
         let from = start.max(self.next).min(end);
-        let bytes = captured(payload, from, end);
+        let bytes = payload.captured(from, end);
         accepted.duplicate = from - start;
         accepted.cut = (end - from).saturating_sub(bytes.len() as u64);
         if !budget.fits(bytes.len().saturating_add(SEGMENT_COST)) && from > self.next {
@@ -510,17 +394,4 @@ impl Stream {
             buffer.charged = cost;
         }
     }
-}
-
-/// Offset behind the last byte that the segment carried on the wire; 0 if it lies before the stream.
-fn end_of(payload: Payload<'_>) -> u64 {
-    u64::try_from(payload.offset.saturating_add(i64::from(payload.wire_len))).unwrap_or(0)
-}
-
-/// The captured bytes of a payload between two offsets.
-fn captured(payload: Payload<'_>, from: u64, until: u64) -> &[u8] {
-    let index = |offset: u64| {
-        usize::try_from(i128::from(offset) - i128::from(payload.offset)).unwrap_or(0).min(payload.bytes.len())
-    };
-    payload.bytes.get(index(from)..index(until)).unwrap_or(&[])
 }

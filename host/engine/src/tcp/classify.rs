@@ -25,6 +25,9 @@ pub enum Class {
 /// Window that every host may be assumed to offer when it did not say: the largest without scaling.
 const WINDOW_UNSCALED: u32 = 65_535;
 
+/// Ticks by which a timestamp may be older than the last one accepted: what Linux grants (TCP_PAWS_WINDOW).
+const PAWS_SLACK: u32 = 1;
+
 /// Classifies a segment that `sender` sent, against both ends.
 #[must_use]
 pub fn classify(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
@@ -139,11 +142,13 @@ fn classify_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
     if own.state == TcpState::SynSent && !is_after_own_syn(own, tcp.seq) {
         return Class::Refuse(RefuseReason::NotSynchronized);
     }
-    if let Some(reason) = unacceptable_timestamp(own, peer, tcp).or_else(|| unacceptable_ack(own, peer, tcp))
+    if let Some(reason) =
+        unacceptable_timestamp(own, peer, tcp).or_else(|| unacceptable_ack(flow, sender, tcp))
     {
         return Class::Refuse(reason);
     }
-    if peer.has_acknowledged && own.has_sent && !flow.is_partial() && peer.window_max > 0 {
+    let is_known = !flow.is_partial() && !flow.marks.lossy;
+    if is_known && peer.has_acknowledged && own.has_sent && peer.window_max > 0 {
         let distance = tcp.seq.distance_from(peer.acknowledged);
         let slack = peer.window_max.max(WINDOW_UNSCALED);
         // Twice the window: the receiver's newest window update may still be on its way to the observer.
@@ -173,11 +178,15 @@ fn is_after_own_syn(own: &Stack, seq: SeqNumber) -> bool {
 fn unacceptable_timestamp(own: &Stack, peer: &Stack, tcp: &TcpHeader) -> Option<RefuseReason> {
     let (value, _) = tcp.options.timestamps?;
     let negotiated = own.offers_timestamps && peer.offers_timestamps && peer.has_timestamp;
-    let is_older = SeqNumber(value).before(SeqNumber(peer.recent_timestamp));
+    let is_older = SeqNumber(value.wrapping_add(PAWS_SLACK)).before(SeqNumber(peer.recent_timestamp));
     (negotiated && is_older).then_some(RefuseReason::Paws)
 }
 
-fn unacceptable_ack(own: &Stack, peer: &Stack, tcp: &TcpHeader) -> Option<RefuseReason> {
+fn unacceptable_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Option<RefuseReason> {
+    if flow.marks.lossy {
+        return None;
+    }
+    let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
     let reach = own.window_max.max(WINDOW_UNSCALED);
     if peer.has_sent {
         // The peer cannot have sent more than this host's window beyond what it is known to have sent.

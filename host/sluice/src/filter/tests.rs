@@ -169,8 +169,9 @@ fn libpcap_knows_every_word_of_the_list() {
 
 /// Pieces that, put together, come near everything that libpcap's scanner tells apart.
 const PIECES: &str = "host net port portrange proto protochain type subtype dir llc on src dst ether ip ip6 tcp \
-    gateway vlan len and or not ( ) ( ) [ ] / - : . _ :: = < & \\tcp \\arp \\xq 1 2:2 80 0x1f 0x 1.2.3.4 10.0 1.2.3.4.5 \
-    fe80::1 ::ffff:1.2.3.4 1:2:3:4:5:6 1:2:3:4:5:6:7:8 0-1-2-3-4-5 aabb.ccdd.eeff aabbccddeeff 1-2 xq ffxq xq-yq \
+    gateway vlan len and or not ( ) ( ) [ ] / - : . _ :: = < & \\tcp \\arp \\xq 1 2:2 80 0x1f 0x 1.2.3.4 10.0 \
+    1.2.3.4.5 fe80::1 ::ffff:1.2.3.4 1:2:3:4:5:6 1:2:3:4:5:6:7:8 \
+    0-1-2-3-4-5 aabb.ccdd.eeff aabbccddeeff 1-2 xq ffxq xq-yq \
     mgt rr em0 tcp-syn icmp-echo";
 
 #[test]

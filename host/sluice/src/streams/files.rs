@@ -1,7 +1,7 @@
 //! The files: one for each stream, and the list of all of them.
 //!
-//! A capture may hold more connections than a process may have files open. So bytes gather in memory, and a file is opened
-//! only to append what has gathered.
+//! A capture may hold more connections than a process may have files open. So bytes gather in memory, and a file is
+//! opened only to append what has gathered.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -17,8 +17,8 @@ use crate::cli::GapMode;
 /// 64 KiB make an open, a write and a close cheap against the copy.
 const GATHERED: usize = 64 << 10;
 
-/// Bytes of all streams together that gather. Beyond that, what comes is written at once: ten thousand downloads side by
-/// side would otherwise hold 64 KiB each.
+/// Bytes of all streams together that gather. Beyond that, what comes is written at once: ten thousand downloads side
+/// by side would otherwise hold 64 KiB each.
 const GATHERED_TOTAL: usize = 64 << 20;
 
 /// The longest gap that is written as zeros. A capture of a few bytes may hold gaps of gigabytes.

@@ -1,7 +1,7 @@
 //! `sluice streams`: each direction of each connection into a file, without a guest.
 //!
-//! The command is a native handler in the place where guests are: it registers for the same events and reads by the same
-//! peek.
+//! The command is a native handler in the place where guests are: it registers for the same events and reads by the
+//! same peek.
 
 mod files;
 mod record;

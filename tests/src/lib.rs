@@ -1,0 +1,9 @@
+//! What the tests of sluice have in common: packet scripts and bursts made by hand.
+#![forbid(unsafe_code)]
+
+mod frames;
+mod ledger;
+pub mod script;
+
+pub use frames::{Frame, Frames};
+pub use ledger::{Imbalance, balance};

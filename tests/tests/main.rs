@@ -1,0 +1,17 @@
+//! Tests of the engine and of the project as a whole.
+
+#[cfg(test)]
+mod engine {
+    mod corpus;
+    mod hostile;
+    mod kernel_truth;
+    mod model;
+    mod replay;
+    mod scripts;
+}
+
+#[cfg(test)]
+mod project {
+    mod arrows;
+    mod tidy;
+}
