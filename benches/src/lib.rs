@@ -1,0 +1,11 @@
+//! What the benches of sluice share: traffic that is made in memory, the same on every machine, and runs of it
+//! through an engine, with a native handler or with a guest, that are measured in CPU time and checked byte by byte.
+
+#![forbid(unsafe_code)]
+
+pub mod burst;
+pub mod guest;
+pub mod pipeline;
+pub mod process;
+pub mod traffic;
+pub mod twin;
