@@ -1,0 +1,20 @@
+//! Tests of the program as people call it: arguments in, exit code, text and files out.
+
+#[cfg(test)]
+mod building;
+#[cfg(test)]
+mod conflicts;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod output;
+#[cfg(test)]
+mod program;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod reports;
+#[cfg(test)]
+mod streams;
+#[cfg(test)]
+mod tshark;
