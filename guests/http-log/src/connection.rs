@@ -175,11 +175,8 @@ impl Connection {
         if self.tunnel {
             return;
         }
-        if self.responses.is_until_close() {
-            self.finish_response();
-        } else if self.current.is_some() {
-            self.lose_response();
-        }
+        // A body that lasts until the end is complete; one that was cut off is logged with the bytes that came.
+        self.finish_response();
         for framer in [&self.requests, &self.responses] {
             self.counts.unknown += u64::from(framer.is_in_head());
         }

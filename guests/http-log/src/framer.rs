@@ -62,11 +62,6 @@ impl Framer {
         self.state == State::Lost
     }
 
-    /// Whether the current body lasts as long as the connection.
-    pub(crate) fn is_until_close(&self) -> bool {
-        self.state == State::UntilClose
-    }
-
     /// Whether bytes of a head are here that is not complete.
     pub(crate) fn is_in_head(&self) -> bool {
         !self.head.is_empty()

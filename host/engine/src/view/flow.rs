@@ -2,6 +2,7 @@
 
 use super::{Mode, View};
 use crate::flow::{Attachment, EndReason, FlowId};
+use crate::reassembly::Level;
 use crate::tcp::TcpState;
 use crate::{Nanos, Refusal, Side};
 
@@ -126,18 +127,26 @@ impl View {
     ///
     /// [`Refusal::NoFlow`].
     pub fn statistics(&self, side: Side) -> Result<SideStatistics, Refusal> {
-        let sent = self.flow()?.sent(side);
-        Ok(SideStatistics {
+        let flow = self.flow()?;
+        let sent = flow.sent(side);
+        let mut statistics = SideStatistics {
             packets: u64::from(sent.packets),
             ip_bytes: sent.ip_bytes,
             payload_bytes: sent.payload_bytes,
-            delivered_bytes: sent.delivered_bytes,
             retransmissions: u64::from(sent.retransmissions),
-            out_of_order: u64::from(sent.out_of_order),
-            gap_bytes: sent.gap_bytes,
-            conflicts: u64::from(sent.conflicts),
             refused: u64::from(sent.refused),
-        })
+            ..SideStatistics::default()
+        };
+        // What a monitor sees follows its own level, whatever others have done for the flow.
+        if self.current.level == Level::Full {
+            statistics.delivered_bytes = sent.delivered_bytes;
+            statistics.out_of_order = u64::from(sent.out_of_order);
+            statistics.gap_bytes = sent.gap_bytes;
+            statistics.conflicts = u64::from(sent.conflicts);
+        } else {
+            statistics.delivered_bytes = flow.stream(side.sends()).highest();
+        }
+        Ok(statistics)
     }
 
     /// Stores a number with the flow for the current monitor.

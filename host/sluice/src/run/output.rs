@@ -112,7 +112,7 @@ impl GuestOutput for TextOutput {
 
     fn fault(&mut self, report: &FaultReport) {
         self.sink.borrow_mut().faults += 1;
-        tracing::error!("{report}");
+        say_fault(report);
     }
 }
 
@@ -173,7 +173,18 @@ impl GuestOutput for JsonOutput {
         sink.faults += 1;
         sink.write_json(line);
         drop(sink);
-        tracing::error!("{report}");
+        say_fault(report);
+    }
+}
+
+/// A fault and the guest's stack, innermost function first.
+fn say_fault(report: &FaultReport) {
+    tracing::error!("{report}");
+    for frame in &report.backtrace {
+        match frame.offset {
+            Some(offset) => eprintln!("    at {} (offset {offset:#x})", frame.function),
+            None => eprintln!("    at {}", frame.function),
+        }
     }
 }
 
