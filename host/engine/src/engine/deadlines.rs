@@ -48,8 +48,15 @@ impl Engine {
         }
     }
 
+    /// Does what is overdue for a flow at `now`, if anything can be: its entry in the wheel is never later than that.
+    pub(super) fn settle_if_overdue(&mut self, index: u32, now: Nanos, handler: &mut dyn Handler) {
+        if self.view.flows.get(index).is_some_and(|flow| flow.deadline <= now) {
+            self.settle_overdue(index, now, handler);
+        }
+    }
+
     /// Does what is overdue for a flow at `now`, stamped with the deadline.
-    pub(super) fn settle_overdue(&mut self, index: u32, now: Nanos, handler: &mut dyn Handler) {
+    fn settle_overdue(&mut self, index: u32, now: Nanos, handler: &mut dyn Handler) {
         // A flow has two streams and itself, so three rounds settle everything that can be due at once.
         for _ in 0..3 {
             let Some(flow) = self.view.flows.get(index) else { return };

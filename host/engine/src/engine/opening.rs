@@ -23,15 +23,15 @@ pub(super) enum Found {
 impl Engine {
     /// Finds or opens the flow of the current segment.
     pub(super) fn find(&mut self, tcp: &TcpHeader, now: Nanos, handler: &mut dyn Handler) -> Found {
-        let Some(headers) = self.view.packet.as_ref().map(|packet| packet.headers) else {
-            return Found::Orphan;
-        };
-        let (key, sender_is_low) = FlowKey::of(&headers, tcp);
-        if let Some(index) = self.view.flows.find(&key) {
-            self.settle_overdue(index, now, handler);
+        let Some(packet) = self.view.packet.as_ref() else { return Found::Orphan };
+        let (key, sender_is_low) = FlowKey::of(&packet.headers, tcp);
+        let known = self.view.flows.find(&key);
+        if let Some(index) = known {
+            self.settle_if_overdue(index, now, handler);
         }
-        if let Some(index) = self.view.flows.find(&key) {
-            let Some(flow) = self.view.flows.get(index) else { return Found::Orphan };
+        // What was overdue may have been the flow itself; no other can have taken its place.
+        let known = known.and_then(|index| Some((index, self.view.flows.get(index)?)));
+        if let Some((index, flow)) = known {
             let sender = flow.side_of(sender_is_low);
             if !begins_anew(flow, sender, tcp) {
                 let is_over = flow.end.is_some();
@@ -48,6 +48,9 @@ impl Engine {
             self.end_flow(victim, EndReason::Evicted, now, handler);
             self.forget(victim);
         }
+        let Some(headers) = self.view.packet.as_ref().map(|packet| packet.headers) else {
+            return Found::Orphan;
+        };
         let opened = self.view.flows.insert(|generation| Flow::open(&headers, tcp, generation, now));
         let Some(index) = opened else { return Found::NoRoom };
         self.counters.flows += 1;

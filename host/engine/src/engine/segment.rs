@@ -130,8 +130,9 @@ impl Engine {
     fn track(&mut self, segment: &Segment<'_>, is_first: bool, handler: &mut dyn Handler) {
         self.counters.packets.tracked += 1;
         let Segment { index, sender, tcp, now, .. } = *segment;
+        let Some(flow) = self.view.flows.get(index) else { return };
+        let (was_over, before) = (flow.is_over(), flow.standing());
         self.count(segment);
-        let was_over = self.view.flows.get(index).is_some_and(Flow::is_over);
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let left = tcp::send(flow, sender, tcp);
         self.locate(index, sender, tcp);
@@ -147,7 +148,10 @@ impl Engine {
             };
             self.end_flow(index, reason, now, handler);
         }
-        self.schedule(index);
+        let is_sooner = |flow: &Flow| flow.standing() != before || flow.gap_deadline() < flow.deadline;
+        if is_first || self.view.flows.get(index).is_some_and(is_sooner) {
+            self.schedule(index);
+        }
     }
 
     /// Counts the segment with its flow.

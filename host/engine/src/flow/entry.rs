@@ -235,10 +235,22 @@ impl Flow {
         self.last.after(self.patience(timeouts))
     }
 
+    /// What decides how long the flow may be silent, and what it is worth when room is needed.
+    #[must_use]
+    pub(crate) const fn standing(&self) -> ([TcpState; 2], bool, bool) {
+        ([self.stacks[0].state, self.stacks[1].state], self.marks.two_sided, self.end.is_some())
+    }
+
+    /// When the first hole is given up.
+    #[must_use]
+    pub(crate) fn gap_deadline(&self) -> Nanos {
+        self.streams[0].gap_deadline.min(self.streams[1].gap_deadline)
+    }
+
     /// When something is due: a hole to give up, or the flow itself.
     #[must_use]
     pub fn due(&self, timeouts: &Timeouts) -> Nanos {
-        self.streams[0].gap_deadline.min(self.streams[1].gap_deadline).min(self.silence_deadline(timeouts))
+        self.gap_deadline().min(self.silence_deadline(timeouts))
     }
 
     fn patience(&self, timeouts: &Timeouts) -> u64 {

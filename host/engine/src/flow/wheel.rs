@@ -25,12 +25,16 @@ const NONE: u32 = u32::MAX;
 struct Link {
     previous: u32,
     next: u32,
-    /// Level and slot, or `NONE` when not in the wheel.
-    place: u32,
-    tick: u64,
+    /// The low half of the tick: an entry is never further away than the horizon.
+    tick: u32,
+    /// Level and slot, or `NOWHERE` when not in the wheel.
+    place: u16,
 }
 
-const UNLINKED: Link = Link { previous: NONE, next: NONE, place: NONE, tick: 0 };
+/// Place of what is not in the wheel.
+const NOWHERE: u16 = u16::MAX;
+
+const UNLINKED: Link = Link { previous: NONE, next: NONE, tick: 0, place: NOWHERE };
 
 /// A timer wheel over small integers. See the module.
 ///
@@ -80,7 +84,7 @@ impl Wheel {
 
     /// Forgets the deadline of `id`, if it has one.
     pub fn cancel(&mut self, id: u32) {
-        let Some(link) = self.links.get(id as usize).copied().filter(|link| link.place != NONE) else {
+        let Some(link) = self.links.get(id as usize).copied().filter(|link| link.place != NOWHERE) else {
             return;
         };
         let (level, slot) = unpack(link.place);
@@ -107,10 +111,9 @@ impl Wheel {
             self.occupied[level] &= !(1 << slot);
             while let Some(link) = self.links.get_mut(id as usize) {
                 let Link { next, tick, .. } = std::mem::replace(link, UNLINKED);
-                if tick <= self.elapsed {
-                    due.push(id);
-                } else {
-                    self.link(id, tick);
+                match u64::try_from(tick.wrapping_sub(low_half(self.elapsed)).cast_signed()) {
+                    Ok(ahead) if ahead > 0 => self.link(id, self.elapsed.saturating_add(ahead)),
+                    Ok(_) | Err(_) => due.push(id),
                 }
                 id = next;
             }
@@ -138,14 +141,14 @@ impl Wheel {
         let differing = (self.elapsed ^ tick) | SLOT_MASK;
         let level = ((63 - differing.leading_zeros()) / SLOT_BITS).min(LEVELS - 1);
         let slot = (tick >> (SLOT_BITS * level)) & SLOT_MASK;
-        let place = level << SLOT_BITS | u32::try_from(slot).unwrap_or(0);
+        let place = u16::try_from(u64::from(level << SLOT_BITS) | slot).unwrap_or(0);
         let (level, slot) = unpack(place);
         let index = id as usize;
         if index >= self.links.len() {
             self.links.resize(index + 1, UNLINKED);
         }
         let next = std::mem::replace(&mut self.heads[level][slot], id);
-        self.links[index] = Link { previous: NONE, next, place, tick };
+        self.links[index] = Link { previous: NONE, next, tick: low_half(tick), place };
         if let Some(next) = self.links.get_mut(next as usize) {
             next.previous = id;
         }
@@ -153,7 +156,13 @@ impl Wheel {
     }
 }
 
-const fn unpack(place: u32) -> (usize, usize) {
+/// The low half of a tick.
+#[expect(clippy::cast_possible_truncation, reason = "the low half is what is kept")]
+const fn low_half(tick: u64) -> u32 {
+    tick as u32
+}
+
+const fn unpack(place: u16) -> (usize, usize) {
     ((place >> SLOT_BITS) as usize, (place & ((1 << SLOT_BITS) - 1)) as usize)
 }
 
