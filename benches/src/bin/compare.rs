@@ -38,7 +38,7 @@ fn compare() -> Result<(), GuestError> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
     memory()?;
     line(
-        "| traffic | work | checksums | engine alone, ns/packet | Gb/s | with guest, ns/packet | Gb/s | calls | ns/call |",
+        "| traffic | work | checksums | native, ns/packet | Gb/s | guest, ns/packet | Gb/s | calls | ns/call |",
     );
     line("|---|---|---|---|---|---|---|---|---|");
     for mix in Mix::ALL {
