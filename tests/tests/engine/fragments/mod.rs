@@ -2,6 +2,7 @@
 
 mod bounds;
 mod honest;
+mod linux;
 mod model;
 mod refusals;
 mod seen;
