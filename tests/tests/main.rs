@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod engine {
     mod corpus;
+    mod fragments;
     mod hostile;
     mod kernel_truth;
     mod model;

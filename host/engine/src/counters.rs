@@ -2,6 +2,7 @@
 
 use sluice_wire::ParseError;
 
+use crate::defrag::FragmentReason;
 use crate::event::KINDS;
 use crate::flow::EndReason;
 use crate::tcp::RefuseReason;
@@ -19,8 +20,8 @@ pub struct PacketCounters {
     pub malformed: [u64; ParseError::COUNT],
     /// Link types that the host does not know.
     pub unknown_link: u64,
-    /// Pieces of fragmented datagrams.
-    pub fragments: u64,
+    /// Fragments, but for those that complete a datagram: they count as it.
+    pub fragments: FragmentCounters,
     /// IP, but not TCP.
     pub not_tcp: u64,
     /// TCP that belongs to no flow and opens none.
@@ -39,10 +40,44 @@ impl PacketCounters {
             + refused
             + malformed
             + self.unknown_link
-            + self.fragments
+            + self.fragments.accounted()
             + self.not_tcp
             + self.orphan
             + self.no_room
+    }
+}
+
+/// Fragments by what became of them.
+///
+/// The packet that completes a datagram is not here. It counts as that datagram in [`PacketCounters`]: tracked, an
+/// orphan, not TCP, and so on.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct FragmentCounters {
+    /// Wait for the rest of their datagrams now.
+    pub held: u64,
+    /// Became part of a datagram that another packet completed.
+    pub joined: u64,
+    /// Came to nothing, by [`FragmentReason::index`].
+    pub refused: [u64; FragmentReason::COUNT],
+    /// Datagrams put together; no part of the ledger.
+    pub rebuilt: u64,
+}
+
+impl FragmentCounters {
+    /// Fragments in all counters.
+    #[must_use]
+    pub fn accounted(&self) -> u64 {
+        self.held + self.joined + self.refused.iter().sum::<u64>()
+    }
+
+    /// Counts a fragment that came to nothing.
+    pub(crate) const fn refuse(&mut self, reason: FragmentReason) {
+        self.refuse_all(reason, 1);
+    }
+
+    /// Counts fragments that came to nothing together.
+    pub(crate) const fn refuse_all(&mut self, reason: FragmentReason, fragments: u64) {
+        self.refused[reason.index()] += fragments;
     }
 }
 

@@ -3,11 +3,12 @@
 //! Sans-IO: bytes, time and a handler go in, verdicts and events come out. No thread, clock, file or log; the same
 //! packets give the same events in any burst size.
 //!
-//! The path of a packet is `engine::receive` (parse, find the flow) -> `tcp` (classify, both stacks) -> `reassembly` ->
-//! `event` (dispatch to handlers, which look through [`View`]).
+//! The path of a packet is `engine::receive` (parse, `defrag`, find the flow) -> `tcp` (classify, both stacks) ->
+//! `reassembly` -> `event` (dispatch to handlers, which look through [`View`]).
 #![forbid(unsafe_code)]
 
 pub mod counters;
+pub mod defrag;
 mod engine;
 pub mod event;
 pub mod flow;

@@ -40,6 +40,12 @@ pub const EXCUSED_HOSTS: usize = 64;
 /// fits begins the count anew.
 pub const STRAYS_UNTIL_LOSSY: u8 = 3;
 
+/// Fragments of one datagram.
+///
+/// One-byte fragments out of order cost a hundred times their data. 64 KiB take 119 fragments where the MTU is 576, the
+/// least that IPv4 hosts must take.
+pub const FRAGMENTS_PER_DATAGRAM: usize = 512;
+
 /// Bounds that the operator may change.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -61,11 +67,21 @@ pub struct Limits {
     ///
     /// One-byte segments cost a hundred times their payload; 3,072 is what Snort allows, 45 full-size ones fill 64 KiB.
     pub ahead_segments: usize,
-    /// Bytes buffered for all flows together, bookkeeping included.
+    /// Bytes buffered for all flows together, and of fragments, bookkeeping included.
     pub total_bytes: usize,
     /// Bytes kept behind the readers for comparison with retransmissions, once a monitor registers `rexmit` or
     /// `conflict`.
     pub retain_bytes: usize,
+    /// Datagrams of which fragments are held.
+    ///
+    /// First fragments whose rest never comes are cheap to send and would each be held for the whole timeout. When
+    /// reached, the oldest datagram goes. 16,384 in 30 s are more than 500 lost ones a second.
+    pub fragment_datagrams: usize,
+    /// Bytes that fragments of all datagrams may take together, bookkeeping included.
+    ///
+    /// The same attack with large fragments; the oldest datagram goes. Eight times what Linux takes for the fragments
+    /// of one host (`ipfrag_high_thresh`).
+    pub fragment_bytes: usize,
 }
 
 impl Default for Limits {
@@ -77,6 +93,8 @@ impl Default for Limits {
             ahead_segments: 3072,
             total_bytes: 512 << 20,
             retain_bytes: 16 << 10,
+            fragment_datagrams: 16 << 10,
+            fragment_bytes: 32 << 20,
         }
     }
 }
@@ -105,6 +123,9 @@ pub struct Timeouts {
     ///
     /// Taps deliver the two directions of a link with a skew; 100 ms have been seen.
     pub gap_grace: u64,
+    /// How long the first fragment of a datagram waits for the last one, for both versions as Linux has it for IPv4
+    /// (`ipfrag_time`; RFC 8200 section 4.5 lets IPv6 hosts wait for 60 s).
+    pub fragments: u64,
 }
 
 impl Default for Timeouts {
@@ -118,6 +139,7 @@ impl Default for Timeouts {
             one_sided: seconds(300),
             time_wait: seconds(60),
             gap_grace: millis(250),
+            fragments: seconds(30),
         }
     }
 }

@@ -84,17 +84,23 @@ fn extension_at<'a>(packet: &'a [u8], ip: &IpHeader) -> Result<&'a [u8], ParseEr
     }
     let rest = packet.get(start..).ok_or(ParseError::IpHeaderTruncated)?;
     let [_, units, ..] = *rest.first_chunk::<8>().ok_or(ParseError::IpHeaderTruncated)?;
-    let len: u16 = match ip.protocol {
-        FRAGMENT => 8,
-        // RFC 4302 section 2.2: in words of four bytes, minus two; the fixed fields are 12 bytes.
-        AUTHENTICATION if units == 0 => return Err(ParseError::ExtensionHeader),
-        AUTHENTICATION => u16::from(units).saturating_add(2) << 2,
-        _ => u16::from(units).saturating_add(1) << 3,
-    };
-    if u32::from(len) > left {
+    // The fixed fields of an authentication header are 12 bytes.
+    let is_impossible = ip.protocol == AUTHENTICATION && units == 0;
+    let len = header_len(ip.protocol, units);
+    if is_impossible || u32::from(len) > left {
         return Err(ParseError::ExtensionHeader);
     }
     rest.get(..usize::from(len)).ok_or(ParseError::IpHeaderTruncated)
+}
+
+/// Bytes of an extension header of this kind whose length field holds `units`.
+pub(crate) const fn header_len(kind: u8, units: u8) -> u16 {
+    match kind {
+        FRAGMENT => 8,
+        // RFC 4302 section 2.2: in words of four bytes, minus two.
+        AUTHENTICATION => (units as u16).saturating_add(2) << 2,
+        _ => (units as u16).saturating_add(1) << 3,
+    }
 }
 
 /// `None` for an atomic fragment, which is a datagram of its own (RFC 6946).

@@ -8,7 +8,7 @@
 //! Nothing here allocates, keeps state, reads a clock or panics, whatever the bytes are.
 //!
 //! [`Segment`] is the way back: it writes a TCP segment with correct lengths and checksums into a buffer of
-//! the caller.
+//! the caller. [`make_whole`] is the way from a first fragment's header to that of the whole datagram.
 #![forbid(unsafe_code)]
 
 mod address;
@@ -26,6 +26,7 @@ mod options;
 mod packet;
 mod seq;
 mod tcp;
+mod whole;
 
 #[cfg(test)]
 mod mutation;
@@ -43,3 +44,4 @@ pub use options::TcpOptions;
 pub use packet::{Headers, Transport, parse};
 pub use seq::SeqNumber;
 pub use tcp::TcpHeader;
+pub use whole::make_whole;

@@ -6,7 +6,8 @@
 //! ```text
 //! level full                    # state, count or full (full)
 //! retain 100                    # bytes kept behind the readers
-//! limit flows 2                 # flows, kept-bytes, ahead-bytes, ahead-segments, total-bytes
+//! limit flows 2                 # flows, kept-bytes, ahead-bytes, ahead-segments, total-bytes, fragment-datagrams,
+//!                               # fragment-bytes
 //! timeout established 10s       # a field of `Timeouts`
 //! mid-stream off                # flows without a handshake are orphans
 //! checksums off
@@ -23,7 +24,8 @@
 //!
 //! Also for packets: `win N`, `wscale N`, `mss N`, `ts VALUE:ECHO`, `signed` (an MD5 option), `urg N`, `badsum`,
 //! `captured N` (payload bytes within the snap length), `flow N` (another client port; its lines in the trace end in
-//! `flow N`).
+//! `flow N`), `frag START:END` (only these bytes of the segment, its header included, as a fragment; more follow if
+//! bytes are left), `id N` (the identification of fragments).
 
 mod options;
 mod packet;

@@ -70,6 +70,8 @@ fn set_limit(limits: &mut Limits, name: &str, value: &str) -> Result<(), &'stati
         "ahead-bytes" => limits.ahead_bytes = value,
         "ahead-segments" => limits.ahead_segments = value,
         "total-bytes" => limits.total_bytes = value,
+        "fragment-datagrams" => limits.fragment_datagrams = value,
+        "fragment-bytes" => limits.fragment_bytes = value,
         _ => return Err("not a limit"),
     }
     Ok(())
@@ -86,6 +88,7 @@ fn set_timeout(timeouts: &mut Timeouts, name: &str, span: &str) -> Result<(), &'
         "one-sided" => timeouts.one_sided = span,
         "time-wait" => timeouts.time_wait = span,
         "gap-grace" => timeouts.gap_grace = span,
+        "fragments" => timeouts.fragments = span,
         _ => return Err("not a timeout"),
     }
     Ok(())

@@ -1,12 +1,13 @@
 //! A packet of a script.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use sluice_engine::{Nanos, Side};
 use sluice_wire::{IpAddress, LinkType, Segment, SeqNumber, TcpFlags};
 
 use super::text;
-use crate::Frame;
+use crate::{Frame, fragment};
 
 /// Client port of flow 0; flow N has the Nth after it.
 pub(super) const FIRST_CLIENT_PORT: u16 = 40_000;
@@ -34,6 +35,8 @@ pub struct PacketLine {
     captured: Option<usize>,
     is_damaged: bool,
     flow: u16,
+    fragment: Option<Range<usize>>,
+    id: u32,
 }
 
 impl PacketLine {
@@ -61,6 +64,8 @@ impl PacketLine {
             captured: None,
             is_damaged: false,
             flow: 0,
+            fragment: None,
+            id: 0,
         };
         let mut ack = None;
         let mut rest = rest.iter().copied();
@@ -87,6 +92,11 @@ impl PacketLine {
             "urg" => self.urgent = value(Some(argument))?,
             "captured" => self.captured = Some(value(Some(argument))?),
             "flow" => self.flow = value(Some(argument))?,
+            "id" => self.id = value(Some(argument))?,
+            "frag" => {
+                let (start, end) = argument.split_once(':').ok_or("a fragment is START:END")?;
+                self.fragment = Some(value(Some(start))?..value(Some(end))?);
+            }
             "wscale" => self.options.extend([1, 3, 3, value(Some(argument))?]),
             "mss" => {
                 let size: u16 = value(Some(argument))?;
@@ -144,7 +154,11 @@ impl PacketLine {
         if let Some(captured) = self.captured {
             bytes.truncate(len - self.payload.len() + captured);
         }
-        Ok(Frame { time: self.time, bytes, wire_len, link: Some(LinkType::Ethernet) })
+        let frame = Frame { time: self.time, bytes, wire_len, link: Some(LinkType::Ethernet) };
+        match &self.fragment {
+            Some(range) => fragment(&frame, range.clone(), self.id).ok_or("no fragment can say this"),
+            None => Ok(frame),
+        }
     }
 }
 

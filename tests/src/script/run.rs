@@ -3,6 +3,7 @@
 use std::fmt;
 
 use sluice_engine::counters::Counters;
+use sluice_engine::defrag::FragmentReason;
 use sluice_engine::event::{Definitions, EventKind, Hook};
 use sluice_engine::tcp::RefuseReason;
 use sluice_engine::{Engine, Refusal};
@@ -142,7 +143,13 @@ fn counter_lines(counters: &Counters) -> Vec<String> {
     let refused = RefuseReason::ALL.into_iter().map(|reason| packets.refused[reason.index()]);
     let names = RefuseReason::ALL.into_iter().map(|reason| format!("refused {}", reason.name()));
     let mut lines: Vec<(String, u64)> = names.zip(refused).collect();
+    let fragments = &packets.fragments;
+    lines.extend(
+        FragmentReason::ALL.map(|reason| (reason.name().to_owned(), fragments.refused[reason.index()])),
+    );
     let others = [
+        ("fragments held", fragments.held),
+        ("fragments joined", fragments.joined),
         ("packets malformed", packets.malformed.iter().sum()),
         ("packets orphan", packets.orphan),
         ("packets no-room", packets.no_room),

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use sluice_engine::defrag::FragmentReason;
 use sluice_engine::{Checksums, Config};
 
 use super::replay::{Streams, replay, shared};
@@ -28,7 +29,7 @@ const UNVERIFIED: [(&str, &str); 11] = [
 const OFFLOADED: &str = "captured on the sending host, which leaves the checksums to its network card";
 
 /// Directions on which the other tools disagree or are too few: what we read, and why.
-const OURS: [(&str, &str, &str, usize, &str); 17] = [
+const OURS: [(&str, &str, &str, usize, &str); 18] = [
     ("sv-gap-middle", "1.1.1.1:12345", "2.2.2.2:8080", 8, HOLE),
     ("sv-dns-tcp-gap", "10.16.1.11:46574", "8.8.8.8:53", 68, HOLE),
     ("sv-http-gap-simple", "127.0.0.1:8080", "127.0.0.1:51297", 418, HOLE),
@@ -46,6 +47,7 @@ const OURS: [(&str, &str, &str, usize, &str); 17] = [
     ("zk-timestamps", "192.168.2.20:12345", "192.168.1.10:60706", 20_730, "the snap length leaves gaps"),
     ("sv-async-imap", "123.125.50.47:143", "10.0.1.150:55774", 181_278, "one side of a flow is followed too"),
     ("td-bigtcp4", "10.25.132.13:35871", "10.25.132.11:36425", 80_000, "the wire tells an offloaded length"),
+    ("sv-frag6-tcp", "::1:12345", "::1:8080", 1000, "tshark alone reads IPv6 fragments of raw IP"),
 ];
 
 const HOLE: &str = "a hole is a gap, not bytes, and what lies behind it is read";
@@ -125,4 +127,37 @@ fn expected(oracle: &Value, from: &str, to: &str) -> Vec<(u64, String)> {
         }
     }
     found
+}
+
+/// Fragments that came to nothing, by reason.
+type Refused = [(FragmentReason, u64)];
+
+/// Captures of fragments, and what becomes of them: datagrams put together, fragments that came to nothing.
+const FRAGMENTED: [(&str, u64, &Refused); 5] = [
+    ("sv-frag6-tcp", 1, &[]),
+    ("zk-frag-syn", 1, &[]),
+    ("zk-frag-overlap2", 0, &[(FragmentReason::Misaligned, 2), (FragmentReason::EndOfInput, 1)]),
+    ("zk-frag6-leak", 0, &LEAK),
+    ("sv-frag6-malformed", 0, &[]),
+];
+
+/// Two datagrams of a byte too many in 46 fragments each, one a second: 30 wait until the first has timed out.
+const LEAK: [(FragmentReason, u64); 3] =
+    [(FragmentReason::TooLong, 2), (FragmentReason::TimedOut, 75), (FragmentReason::EndOfInput, 15)];
+
+#[test]
+fn captures_of_fragments_give_what_a_linux_host_would_put_together() {
+    let Some(folder) = shared("corpus") else { return };
+    let mut report = String::new();
+    for (name, rebuilt, refused) in FRAGMENTED {
+        let streams = replay(&folder.join(format!("pcaps/{name}.pcap")), Config::default());
+        let fragments = streams.packets.fragments;
+        let counted = FragmentReason::ALL.map(|reason| (reason, fragments.refused[reason.index()]));
+        let counted: Vec<_> = counted.into_iter().filter(|(_, count)| *count > 0).collect();
+        if (fragments.rebuilt, counted.as_slice()) != (rebuilt, refused) || fragments.held > 0 {
+            writeln!(report, "{name}: {} rebuilt, {counted:?}, {:?}", fragments.rebuilt, streams.packets)
+                .unwrap();
+        }
+    }
+    assert!(report.is_empty(), "\n{report}");
 }

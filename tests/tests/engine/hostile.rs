@@ -41,6 +41,8 @@ fn line() -> impl Strategy<Value = String> {
         1 => Just("win 0".to_owned()),
         1 => Just("captured 3".to_owned()),
         1 => Just("urg 2".to_owned()),
+        3 => (prop::sample::select(vec!["0:8", "8:16", "0:16", "16:20", "8:20"]), 0u32..2)
+            .prop_map(|(range, id)| format!("frag {range} id {id}")),
     ];
     let packet = (any::<bool>(), flags, number(0), number(0), 0u32..12, options, 0u16..4, 0u64..400);
     let packet = packet.prop_map(|(is_client, flags, seq, ack, len, options, flow, step)| {
@@ -57,11 +59,13 @@ fn options() -> impl Strategy<Value = String> {
     let level = prop::sample::select(vec!["state", "count", "full", "full", "full"]);
     let (flows, kept, ahead) = (1usize..5, 0usize..60, 0usize..60);
     let (segments, total, retain) = (0usize..5, 0usize..2_000, 0usize..40);
-    (level, flows, kept, ahead, segments, total, retain).prop_map(
-        |(level, flows, kept, ahead, segments, total, retain)| {
+    let fragments = (0usize..4, 0usize..2_000);
+    (level, flows, kept, ahead, segments, total, retain, fragments).prop_map(
+        |(level, flows, kept, ahead, segments, total, retain, (datagrams, bytes))| {
             format!(
                 "level {level}\nlimit flows {flows}\nlimit kept-bytes {kept}\nlimit ahead-bytes {ahead}\n\
                  limit ahead-segments {segments}\nlimit total-bytes {total}\nretain {retain}\nshow bytes\n\
+                 limit fragment-datagrams {datagrams}\nlimit fragment-bytes {bytes}\n\
                  show packet-in\nshow counters\n"
             )
         },

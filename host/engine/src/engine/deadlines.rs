@@ -31,6 +31,7 @@ impl Engine {
             self.run_timers(reached, handler);
         }
         self.run_timers(now, handler);
+        self.expire_fragments(now);
         self.view.clock = self.view.clock.max(now);
     }
 

@@ -57,6 +57,7 @@ impl Engine {
     pub fn finish(&mut self, handler: &mut dyn Handler) {
         let now = self.view.clock;
         self.view.packet = None;
+        self.finish_fragments();
         for index in self.view.flows.places().collect::<Vec<u32>>() {
             self.end_flow(index, EndReason::EndOfInput, now, handler);
         }

@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod ending;
+mod fragments;
 mod opening;
 mod receive;
 mod segment;
@@ -12,10 +13,11 @@ use std::fmt;
 use sluice_wire::IpAddress;
 
 use crate::counters::Counters;
+use crate::defrag::Defragmenter;
 use crate::event::{Definitions, Handler, Monitors, Pass, TenantId, TimerSpec, Wishes};
 use crate::flow::Wheel;
 use crate::limits::{EXCUSED_HOSTS, Limits, Timeouts};
-use crate::packet::Verdict;
+use crate::packet::{Burst, Verdict};
 use crate::reassembly::Budget;
 use crate::view::View;
 use crate::{Nanos, Refusal};
@@ -101,6 +103,9 @@ pub struct Engine {
     wheel: Wheel,
     budget: Budget,
     counters: Counters,
+    defrag: Defragmenter,
+    /// The burst, while a datagram put together is in the place of one of its fragments.
+    covered: Option<Box<dyn Burst>>,
     verdicts: Vec<Verdict>,
     waiting_timers: Vec<(TenantId, TimerSpec)>,
     due: Vec<u32>,
@@ -126,6 +131,12 @@ impl Engine {
             wheel: Wheel::default(),
             budget: Budget::new(config.limits.total_bytes),
             counters: Counters::default(),
+            defrag: Defragmenter::new(
+                config.limits.fragment_datagrams,
+                config.timeouts.fragments,
+                config.seed,
+            ),
+            covered: None,
             verdicts: Vec::new(),
             waiting_timers: Vec::new(),
             due: Vec::new(),
@@ -174,7 +185,13 @@ impl Engine {
         self.view.flows.len()
     }
 
-    /// Memory of all stream buffers.
+    /// Datagrams of which fragments are held.
+    #[must_use]
+    pub fn datagrams(&self) -> usize {
+        self.defrag.datagrams()
+    }
+
+    /// Memory of all stream buffers and fragments.
     #[must_use]
     pub const fn budget(&self) -> &Budget {
         &self.budget

@@ -5,6 +5,7 @@ use sluice_wire::{
 };
 
 use super::{Checksums, Engine};
+use crate::counters::PacketCounters;
 use crate::event::{EventKind, Handler, Hook, Pass, Raised};
 use crate::packet::{Burst, Packet, Verdict};
 use crate::tcp::RefuseReason;
@@ -53,31 +54,23 @@ impl Engine {
             Received::Counted => {}
         }
         self.view.packet = None;
+        self.uncover();
     }
 
     /// Parses the packet in `slot`, makes it current, and counts it if no flow will.
     fn understand(&mut self, slot: usize) -> Received {
-        let Some(packet) = self.view.frame(slot) else { return Received::Counted };
-        let counters = &mut self.counters.packets;
-        let Some(link) = packet.link else {
-            counters.unknown_link += 1;
-            return Received::Counted;
-        };
-        let headers = match sluice_wire::parse(link, packet.bytes, packet.wire_len) {
-            Ok(headers) => headers,
-            Err(error) => {
-                counters.malformed[error.index()] += 1;
-                return Received::Counted;
-            }
-        };
+        let Some(mut packet) = self.view.frame(slot) else { return Received::Counted };
+        let Some(mut headers) = parse(&packet, &mut self.counters.packets) else { return Received::Counted };
+        if matches!(headers.transport, Transport::Fragment) {
+            let Some(whole) = self.take_fragment(slot, &headers) else { return Received::Counted };
+            let Some(datagram) = self.view.frame(slot) else { return Received::Counted };
+            (headers, packet) = (whole, datagram);
+        }
         let received = match headers.transport {
             Transport::Tcp(tcp) => Received::Tcp(tcp),
-            Transport::Fragment => {
-                counters.fragments += 1;
-                Received::Orphan
-            }
-            Transport::Other => {
-                counters.not_tcp += 1;
+            // There are no fragments any more.
+            Transport::Fragment | Transport::Other => {
+                self.counters.packets.not_tcp += 1;
                 Received::Orphan
             }
         };
@@ -135,6 +128,22 @@ impl Engine {
             raised: &raised,
         };
         self.run(&pass, handler);
+    }
+}
+
+/// The headers of a packet; counted if it has none.
+#[inline]
+pub(super) fn parse(packet: &Packet<'_>, counters: &mut PacketCounters) -> Option<Headers> {
+    let Some(link) = packet.link else {
+        counters.unknown_link += 1;
+        return None;
+    };
+    match sluice_wire::parse(link, packet.bytes, packet.wire_len) {
+        Ok(headers) => Some(headers),
+        Err(error) => {
+            counters.malformed[error.index()] += 1;
+            None
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 use sluice_engine::Engine;
+use sluice_engine::defrag::FragmentReason;
 use sluice_engine::event::{EventKind, TenantId};
 use sluice_engine::tcp::RefuseReason;
 use sluice_guest::Guests;
@@ -28,13 +29,18 @@ impl Summary<'_> {
         let packets = &self.engine.counters().packets;
         let mut named = vec![
             ("not-tcp", packets.not_tcp),
-            ("fragment", packets.fragments),
+            ("fragment", packets.fragments.joined + packets.fragments.held),
             ("orphan", packets.orphan),
             ("no-room", packets.no_room),
             ("unknown-link-type", packets.unknown_link),
         ];
         named.extend(
             ParseError::ALL.into_iter().map(|error| (error.name(), packets.malformed[error.index()])),
+        );
+        named.extend(
+            FragmentReason::ALL
+                .into_iter()
+                .map(|reason| (reason.name(), packets.fragments.refused[reason.index()])),
         );
         named.extend(
             RefuseReason::ALL.into_iter().map(|reason| (reason.name(), packets.refused[reason.index()])),
