@@ -220,6 +220,9 @@ impl Engine {
         for raised in pass.raised {
             self.counters.events[raised.kind.index()] += 1;
         }
+        if !pass.concerns(&self.view, &self.monitors) {
+            return;
+        }
         let mut wishes = Wishes::default();
         pass.run(&mut self.view, &self.monitors, handler, &mut wishes);
         self.counters.callbacks += wishes.callbacks;

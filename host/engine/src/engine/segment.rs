@@ -7,7 +7,7 @@ use super::Engine;
 use super::opening::Found;
 use crate::event::{EventKind, Handler, Hook, Pass, Raised};
 use crate::flow::{EndReason, Flow};
-use crate::reassembly::{Examined, Payload};
+use crate::reassembly::{Examined, Level, Payload};
 use crate::tcp::{self, Class, RefuseReason, TcpState};
 use crate::{Nanos, Side};
 
@@ -225,6 +225,9 @@ impl Engine {
             return Examined::default();
         };
         let stream = flow.stream(segment.sender.sends());
+        if stream.level != Level::Full {
+            return Examined::default();
+        }
         self.payload(flow, segment).map(|payload| stream.examine(payload)).unwrap_or_default()
     }
 

@@ -160,6 +160,9 @@ impl Engine {
         now: Nanos,
         handler: &mut dyn Handler,
     ) {
+        if self.view.flows.get(index).is_some_and(|flow| flow.stream(direction).level != Level::Full) {
+            return self.tell_counts(index, direction, accepted, now, handler);
+        }
         for step in &accepted.steps {
             let (kind, offset, len) = match *step {
                 Step::Data { offset, len } => (EventKind::NewData, offset, len),
@@ -178,6 +181,21 @@ impl Engine {
             self.raise_in_stream(index, direction, raised, now, handler);
         }
         self.settle_stream(index, direction);
+        self.complete_late(index, direction, now, handler);
+    }
+
+    /// Where no monitor wants bytes there is nobody to tell and nothing to keep: progress is counted.
+    fn tell_counts(
+        &mut self,
+        index: u32,
+        direction: Direction,
+        accepted: &Accepted,
+        now: Nanos,
+        handler: &mut dyn Handler,
+    ) {
+        self.view.loan = None;
+        self.note_progress(index, direction, EventKind::NewData, data_len(accepted));
+        self.counters.events[EventKind::NewData.index()] += u64::from(!accepted.steps.is_empty());
         self.complete_late(index, direction, now, handler);
     }
 
@@ -246,10 +264,10 @@ impl Engine {
         let behind = readers.map(|reader| reader.cursor[direction.index()]).min().unwrap_or(next);
         let wanted = behind.min(next.saturating_sub(u64::from(flow.retain)));
         let lent = loan.filter(|loan| loan.offset.saturating_add(loan.len as u64) > wanted);
-        let frame =
-            self.view.packet.as_ref().and_then(|packet| self.view.burst.as_ref()?.packet(packet.slot));
         let lent = lent.and_then(|loan| {
-            let bytes = frame?.bytes.get(loan.frame_offset..)?;
+            let slot = self.view.packet.as_ref()?.slot;
+            let frame = self.view.burst.as_ref()?.packet(slot)?;
+            let bytes = frame.bytes.get(loan.frame_offset..)?;
             Some((loan.offset, bytes.get(..loan.len).unwrap_or(bytes)))
         });
         let Some(flow) = self.view.flows.get_mut(index) else { return };

@@ -63,6 +63,15 @@ impl Pass<'_> {
         self.raised.iter().fold(0, |bits, raised| bits | interest_bit(raised.kind, self.hook))
     }
 
+    /// Whether any handler may want to know: most packets end here.
+    #[inline]
+    pub(crate) fn concerns(&self, view: &View, monitors: &Monitors) -> bool {
+        match self.flow {
+            Some(index) => view.flows.get(index).is_some_and(|flow| flow.interest & self.interest() != 0),
+            None => monitors.any_interest(self.interest()),
+        }
+    }
+
     /// Runs the pass.
     pub(crate) fn run(
         &self,
