@@ -60,6 +60,8 @@ pub struct SideStatistics {
     pub conflicts: u64,
     /// Packets that the receiver would ignore.
     pub refused: u64,
+    /// Urgent bytes that were left out of the stream without an event.
+    pub urgent_bytes: u64,
 }
 
 impl View {
@@ -137,6 +139,7 @@ impl View {
             gap_bytes: sent.gap_bytes,
             conflicts: u64::from(sent.conflicts),
             refused: u64::from(sent.refused),
+            urgent_bytes: sent.urgent_bytes,
         })
     }
 
