@@ -3,9 +3,11 @@
 #[cfg(test)]
 mod engine {
     mod corpus;
+    mod host;
     mod hostile;
     mod kernel_truth;
     mod model;
+    mod overlap;
     mod replay;
     mod scripts;
 }
