@@ -7,16 +7,24 @@ pub(crate) struct Host {
     policy: OverlapPolicy,
     read: Vec<u8>,
     waiting: Vec<(usize, Vec<u8>)>,
+    /// What is read depends on the shape of a tree that this model does not have.
+    is_unsure: bool,
 }
 
 impl Host {
     pub(crate) fn new(policy: OverlapPolicy) -> Self {
-        Self { policy, read: Vec::new(), waiting: Vec::new() }
+        Self { policy, read: Vec::new(), waiting: Vec::new(), is_unsure: false }
     }
 
     /// What the application has read.
     pub(crate) fn read(&self) -> &[u8] {
         &self.read
+    }
+
+    /// Whether the model does not know what is read: a segment of Linux followed one that others overlap, and which of
+    /// them the kernel joins it to depends on how its tree is balanced.
+    pub(crate) fn is_unsure(&self) -> bool {
+        self.is_unsure
     }
 
     /// The byte that is or would be read at a place.
@@ -107,6 +115,11 @@ impl Host {
             return;
         }
         let before = before.map(|index| (index, self.waiting[index].0, self.waiting[index].1.len()));
+        let ends_here = |(at, known): &(usize, Vec<u8>)| at + known.len() == start;
+        let is_covered = |(at, known): &(usize, Vec<u8>)| *at >= start && at + known.len() <= end;
+        let is_last = before.is_some_and(|(_, at, len)| at + len == start);
+        let joins = self.waiting.iter().any(ends_here);
+        self.is_unsure |= joins && (!is_last || self.waiting.iter().any(is_covered));
         match before {
             Some((_, at, len)) if end <= at + len => return,
             Some((index, at, len)) if start == at + len => {

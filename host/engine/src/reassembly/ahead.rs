@@ -9,8 +9,8 @@ use super::linux::Queue;
 use super::overlap::Difference;
 use super::policy::OverlapPolicy;
 
-/// Bookkeeping that a held segment costs on top of its bytes: two tree slots and an allocation.
-pub const SEGMENT_COST: usize = 80;
+/// Bookkeeping that a held segment costs on top of its bytes: a tree slot and an allocation.
+pub const SEGMENT_COST: usize = 64;
 
 /// What adding a segment changed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -40,10 +40,10 @@ impl Ahead {
         self.segments.is_empty()
     }
 
-    /// Segments held.
+    /// Segments held; under the policy of Linux, those that others hide count too, or their number had no bound.
     #[must_use]
     pub fn segments(&self) -> usize {
-        self.segments.len()
+        self.segments.len().max(self.queue.len())
     }
 
     /// Bytes held.
@@ -55,7 +55,8 @@ impl Ahead {
     /// Memory in use.
     #[must_use]
     pub fn cost(&self) -> usize {
-        self.bytes.saturating_add(self.segments.len().saturating_mul(SEGMENT_COST))
+        let segments = self.segments.len().saturating_mul(SEGMENT_COST);
+        self.bytes.saturating_add(segments).saturating_add(self.queue.cost())
     }
 
     /// Offset of the first byte held.

@@ -85,7 +85,9 @@ impl Stream {
         let start = u64::try_from(payload.offset).unwrap_or(0);
         let segment = self.ahead().and_then(|ahead| ahead.linux_segment(self.fin));
         let begin = segment.filter(|(_, end)| *end == self.fin).map_or(self.fin, |(begin, _)| begin);
-        self.next < self.fin && self.fin < payload.end() && start <= begin.max(self.next)
+        let behind = self.fin.saturating_add(1);
+        let covers = start <= self.next || start < begin || start == begin && behind < payload.end();
+        self.next < self.fin && behind <= payload.end() && covers
     }
 
     /// The FIN seen does not count any more; the stream ends at `fin`, or it is not known where.

@@ -2,53 +2,88 @@
 //!
 //! `tcp_data_queue_ofo` keeps buffers in the order of their first sequence number, whole, though they overlap; when the
 //! hole closes, `tcp_ofo_queue` reads them in that order, so that a byte comes from the buffer that begins first. What
-//! decides is where buffers begin, and that changes when a segment is appended to the buffer that it follows
-//! (`tcp_ooo_try_coalesce`).
+//! decides is where buffers begin, and that changes when a segment is appended to a buffer that ends where it begins
+//! (`tcp_ooo_try_coalesce`): to the first one that the walk down the tree meets.
 
-use std::collections::BTreeMap;
+use super::tree::{LEFT, NONE, RIGHT, Tree};
 
 /// Where the buffers of the queue begin and end.
-///
-/// Invariant: those that begin later end later, so none lies within another.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    ends: BTreeMap<u64, u64>,
+    tree: Tree,
 }
 
 impl Queue {
+    /// Memory in use.
+    pub(super) fn cost(&self) -> usize {
+        self.tree.cost()
+    }
+
+    /// Buffers in it, those that are hidden behind others included.
+    pub(super) const fn len(&self) -> usize {
+        self.tree.len()
+    }
+
     /// Takes in a segment from `start` to `end`, which is behind it; gives from where on its bytes are the ones that
     /// will be read.
     pub(super) fn take(&mut self, start: u64, end: u64) -> u64 {
-        let mut begin = start;
-        match self.ends.range(..=start).next_back() {
-            // All of it is there already.
-            Some((_, known)) if end <= *known => return end,
-            // It follows, and becomes part of that buffer.
-            Some((other, known)) if start == *known => begin = *other,
-            // It overlaps another, or begins with it and is longer and takes its place, or overlaps none before it.
-            Some(_) | None => {}
+        let last = self.tree.outermost(RIGHT);
+        let mut parent = NONE;
+        // What lies behind all others is put there without a walk.
+        let mut place = match self.tree.node(last) {
+            Some(node) if node.end <= start => last,
+            _ => self.tree.root(),
+        };
+        while let Some(node) = self.tree.node(place).copied() {
+            parent = place;
+            if start < node.begin {
+                place = self.tree.child(place, LEFT);
+                continue;
+            }
+            if start == node.end {
+                // It becomes part of that buffer; what it covers stays in the queue, and is never read.
+                self.tree.set_end(place, end);
+                return self.tree.furthest_before(node.begin).max(start);
+            }
+            if end <= node.end {
+                return end;
+            }
+            if start == node.begin {
+                self.tree.set_end(place, end);
+                return self.cover(place, start, end);
+            }
+            place = self.tree.child(place, RIGHT);
         }
-        // What begins earlier is read first.
-        let earlier = self.ends.range(..start).next_back().map_or(start, |(_, known)| *known);
-        let covered = self.ends.range(start..end).take_while(|(_, known)| **known <= end);
-        let covered: smallvec::SmallVec<[u64; 4]> = covered.map(|(other, _)| *other).collect();
-        for other in covered {
-            self.ends.remove(&other);
-        }
-        self.ends.insert(begin, end);
-        earlier.max(start)
+        let place = self.tree.insert(start, end, parent);
+        self.cover(place, start, end)
     }
 
-    /// The buffer that holds the byte at `offset` or ends there: where it begins and ends.
+    /// Removes what the node at `place` covers of those that follow it; gives from where on its bytes are read.
+    fn cover(&mut self, place: u32, start: u64, end: u64) -> u64 {
+        loop {
+            let next = self.tree.following(place);
+            match self.tree.node(next) {
+                Some(node) if node.begin < end && node.end <= end => self.tree.erase(next),
+                Some(_) | None => break,
+            }
+        }
+        self.tree.furthest_before(start).max(start)
+    }
+
+    /// The buffer that begins last at or before `offset`, if it holds that byte or ends there: its begin and end.
     pub(super) fn around(&self, offset: u64) -> Option<(u64, u64)> {
-        let (begin, end) = self.ends.range(..=offset).next_back()?;
-        (*end >= offset).then_some((*begin, *end))
+        let node = self.tree.at_or_before(offset)?;
+        (node.end >= offset).then_some((node.begin, node.end))
     }
 
     /// The stream has reached `offset`: buffers that begin there or before it are read.
     pub(super) fn read_until(&mut self, offset: u64) {
-        while let Some(entry) = self.ends.first_entry().filter(|entry| *entry.key() <= offset) {
-            entry.remove();
+        loop {
+            let first = self.tree.outermost(LEFT);
+            if self.tree.node(first).is_none_or(|node| node.begin > offset) {
+                return;
+            }
+            self.tree.erase(first);
         }
     }
 }
@@ -68,6 +103,22 @@ mod tests {
         assert_eq!(queue.take(5, 45), 5, "it covers both");
         queue.read_until(5);
         assert_eq!(queue.around(5), None);
+    }
+
+    #[test]
+    fn of_two_buffers_that_overlap_the_one_met_first_takes_what_follows_it() {
+        let mut queue = Queue::default();
+        queue.take(4, 9);
+        queue.take(6, 11);
+        assert_eq!(
+            queue.take(9, 16),
+            9,
+            "the first one is the root: joined to it, the segment begins before the other"
+        );
+        let mut queue = Queue::default();
+        queue.take(6, 11);
+        queue.take(4, 9);
+        assert_eq!(queue.take(9, 16), 11, "the walk goes from the other to the right");
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod overlap;
 mod payload;
 mod policy;
 mod stream;
+mod tree;
 mod urgent;
 
 pub use accepted::{Accepted, Step};

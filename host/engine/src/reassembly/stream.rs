@@ -2,7 +2,7 @@
 
 use super::ahead::SEGMENT_COST;
 use super::urgent::UNMARKED;
-use super::{Accepted, Ahead, Budget, Kept, Level, Payload, Rules, Step};
+use super::{Accepted, Ahead, Budget, Kept, Level, OverlapPolicy, Payload, Rules, Step};
 use crate::Nanos;
 use crate::limits::Limits;
 use sluice_wire::SeqNumber;
@@ -268,7 +268,9 @@ impl Stream {
             accepted.refused = bytes.len() as u64;
             return;
         }
-        let policy = self.rules.overlap;
+        // What is in order never enters the queue of Linux: it is read whole, over what waits.
+        let is_whole = self.rules.overlap == OverlapPolicy::Linux && from <= self.received();
+        let policy = if is_whole { OverlapPolicy::Last } else { self.rules.overlap };
         let inserted = self.buffer.get_or_insert_default().ahead.insert(from, bytes, policy);
         let added = inserted.added as u64;
         accepted.duplicate = accepted.duplicate.saturating_add((bytes.len() as u64).saturating_sub(added));
