@@ -4,9 +4,11 @@
 mod engine {
     mod corpus;
     mod fragments;
+    mod host;
     mod hostile;
     mod kernel_truth;
     mod model;
+    mod overlap;
     mod replay;
     mod scripts;
 }

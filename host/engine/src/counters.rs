@@ -90,8 +90,12 @@ pub struct ByteCounters {
     pub delivered: u64,
     /// Were there already.
     pub duplicate: u64,
+    /// Waited behind a hole, and others took their place by the overlap policy.
+    pub replaced: u64,
     /// Wait behind a hole now.
     pub buffered: u64,
+    /// Urgent bytes that were left out of their stream.
+    pub urgent: u64,
     /// In segments that the receiving host would ignore, garbage of keep-alives included.
     pub refused: u64,
     /// No limit had room for them.
@@ -116,7 +120,9 @@ impl ByteCounters {
     pub const fn accounted(&self) -> u64 {
         self.delivered
             + self.duplicate
+            + self.replaced
             + self.buffered
+            + self.urgent
             + self.refused
             + self.no_room
             + self.before_start

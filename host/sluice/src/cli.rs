@@ -60,6 +60,18 @@ pub(crate) struct InputArgs {
     #[arg(long)]
     pub(crate) handshake_only: bool,
 
+    /// Whose copy of a byte is read when several came before it was delivered: as the hosts here would
+    #[arg(long, value_name = "POLICY", value_enum, default_value_t = OverlapMode::First)]
+    pub(crate) overlap: OverlapMode,
+
+    /// The same for what clients receive, where they are other systems than the servers
+    #[arg(long, value_name = "POLICY", value_enum)]
+    pub(crate) overlap_clients: Option<OverlapMode>,
+
+    /// What becomes of the byte that an urgent pointer marks
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = UrgentMode::Inline)]
+    pub(crate) urgent: UrgentMode,
+
     /// Accepted for the sake of fingers that know tcpdump: names are never looked up
     #[arg(short = 'n', hide = true)]
     pub(crate) numeric: bool,
@@ -81,6 +93,32 @@ pub(crate) enum ChecksumMode {
     All,
     /// None
     None,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum OverlapMode {
+    /// The one that came first
+    First,
+    /// The one that came last
+    Last,
+    /// As Linux 6.18
+    Linux,
+    /// As 4.4BSD and its heirs
+    Bsd,
+    /// As Windows
+    Windows,
+    /// As Solaris
+    Solaris,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum UrgentMode {
+    /// It is read where it lies
+    Inline,
+    /// It is left out, as Linux does
+    Oob,
+    /// It is left out and told of as a gap
+    Gap,
 }
 
 /// Run middleboxes over traffic.

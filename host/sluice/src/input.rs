@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sluice_engine::event::Handler;
 use sluice_engine::packet::Burst;
+use sluice_engine::reassembly::{OverlapPolicy, Urgent};
 use sluice_engine::{Checksums, Config, Engine, Nanos, PickUp};
 use sluice_pktio::{CaptureReader, OpenError, PacketIo, ReceiveError, Received};
 use sluice_wire::LinkType;
 
-use crate::cli::{ChecksumMode, InputArgs};
+use crate::cli::{ChecksumMode, InputArgs, OverlapMode, UrgentMode};
 use crate::exit::{Exit, Failure};
 use crate::filter::PacketFilter;
 use crate::progress::Progress;
@@ -192,7 +193,25 @@ fn engine_config(args: &InputArgs) -> Config {
         ChecksumMode::None => Checksums::Ignore,
     };
     let pick_up = if args.handshake_only { PickUp::HandshakeOnly } else { PickUp::MidStream };
-    Config { checksums, pick_up, seed: hash_seed(), ..Config::default() }
+    // By direction: what servers receive, what clients receive.
+    let overlap = [args.overlap, args.overlap_clients.unwrap_or(args.overlap)].map(overlap_policy);
+    let urgent = match args.urgent {
+        UrgentMode::Inline => Urgent::Inline,
+        UrgentMode::Oob => Urgent::Oob,
+        UrgentMode::Gap => Urgent::Gap,
+    };
+    Config { checksums, pick_up, overlap, urgent, seed: hash_seed(), ..Config::default() }
+}
+
+const fn overlap_policy(mode: OverlapMode) -> OverlapPolicy {
+    match mode {
+        OverlapMode::First => OverlapPolicy::First,
+        OverlapMode::Last => OverlapPolicy::Last,
+        OverlapMode::Linux => OverlapPolicy::Linux,
+        OverlapMode::Bsd => OverlapPolicy::Bsd,
+        OverlapMode::Windows => OverlapPolicy::Windows,
+        OverlapMode::Solaris => OverlapPolicy::Solaris,
+    }
 }
 
 /// A secret for the flow table's hash: whoever made the traffic does not know it. Nothing that is reported depends on

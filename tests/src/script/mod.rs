@@ -10,6 +10,8 @@
 //!                               # fragment-bytes
 //! timeout established 10s       # a field of `Timeouts`
 //! mid-stream off                # flows without a handshake are orphans
+//! overlap linux                 # whose copy of a byte counts; `overlap linux bsd` for what server and client receive
+//! urgent oob                    # inline, oob or gap (inline)
 //! checksums off
 //! reader off                    # nobody peeks
 //! show packet-in                # ordinary packets too; or `bytes`, `counters`

@@ -1,7 +1,7 @@
 //! How a script sets the engine up.
 
 use sluice_engine::limits::{Limits, Timeouts};
-use sluice_engine::reassembly::Level;
+use sluice_engine::reassembly::{Level, OverlapPolicy, Urgent};
 use sluice_engine::{Checksums, Config, PickUp};
 
 use super::text;
@@ -47,6 +47,9 @@ impl Options {
             ["limit", name, value] => set_limit(&mut self.config.limits, name, value)?,
             ["timeout", name, span] => set_timeout(&mut self.config.timeouts, name, span)?,
             ["mid-stream", "off"] => self.config.pick_up = PickUp::HandshakeOnly,
+            ["overlap", both] => self.config.overlap = [policy(both)?; 2],
+            ["overlap", server, client] => self.config.overlap = [policy(server)?, policy(client)?],
+            ["urgent", mode] => self.config.urgent = Urgent::from_name(mode).ok_or("not an urgent mode")?,
             ["checksums", "off"] => self.config.checksums = Checksums::Ignore,
             ["reader", "off"] => self.reads = false,
             ["show", "packet-in"] => self.shows_packets = true,
@@ -56,6 +59,10 @@ impl Options {
         }
         Ok(())
     }
+}
+
+fn policy(word: &str) -> Result<OverlapPolicy, &'static str> {
+    OverlapPolicy::from_name(word).ok_or("not an overlap policy")
 }
 
 fn number(word: &str) -> Result<usize, &'static str> {

@@ -106,7 +106,7 @@ impl Recorder {
             self.problems.push(format!("{name} of a flow that ends is not there"));
             return;
         };
-        if info.next != sent.delivered_bytes + sent.gap_bytes {
+        if info.next != sent.delivered_bytes + sent.gap_bytes + sent.urgent_bytes {
             self.problems.push(format!("{name} spans {} but {sent:?}", info.next));
         }
         let mut rest = Vec::new();

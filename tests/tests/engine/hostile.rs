@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
+use sluice_engine::reassembly::{OverlapPolicy, Urgent};
 use sluice_tests::script::Script;
 
 const CASES: u32 = 2_000;
@@ -30,6 +31,7 @@ fn line() -> impl Strategy<Value = String> {
         2 => Just("F."),
         1 => Just("R"),
         1 => Just("R."),
+        2 => Just("PU."),
         1 => prop::sample::select(vec!["-", "SF", "F", "SR", "FSRP.UEW", "P", "SP.", "FP."]),
     ];
     let options = prop_oneof![
@@ -40,7 +42,7 @@ fn line() -> impl Strategy<Value = String> {
         1 => Just("badsum".to_owned()),
         1 => Just("win 0".to_owned()),
         1 => Just("captured 3".to_owned()),
-        1 => Just("urg 2".to_owned()),
+        2 => (0u8..5).prop_map(|pointer| format!("urg {pointer}")),
         3 => (prop::sample::select(vec!["0:8", "8:16", "0:16", "16:20", "8:20"]), 0u32..2)
             .prop_map(|(range, id)| format!("frag {range} id {id}")),
     ];
@@ -60,13 +62,17 @@ fn options() -> impl Strategy<Value = String> {
     let (flows, kept, ahead) = (1usize..5, 0usize..60, 0usize..60);
     let (segments, total, retain) = (0usize..5, 0usize..2_000, 0usize..40);
     let fragments = (0usize..4, 0usize..2_000);
-    (level, flows, kept, ahead, segments, total, retain, fragments).prop_map(
-        |(level, flows, kept, ahead, segments, total, retain, (datagrams, bytes))| {
+    let policy = || prop::sample::select(OverlapPolicy::ALL.to_vec()).prop_map(OverlapPolicy::name);
+    let urgent = prop::sample::select(Urgent::ALL.to_vec()).prop_map(Urgent::name);
+    let rules = (policy(), policy(), urgent);
+    (level, flows, kept, ahead, segments, total, retain, (fragments, rules)).prop_map(
+        |(level, flows, kept, ahead, segments, total, retain, ((datagrams, bytes), rules))| {
+            let (server, client, urgent) = rules;
             format!(
                 "level {level}\nlimit flows {flows}\nlimit kept-bytes {kept}\nlimit ahead-bytes {ahead}\n\
                  limit ahead-segments {segments}\nlimit total-bytes {total}\nretain {retain}\nshow bytes\n\
                  limit fragment-datagrams {datagrams}\nlimit fragment-bytes {bytes}\n\
-                 show packet-in\nshow counters\n"
+                 overlap {server} {client}\nurgent {urgent}\nshow packet-in\nshow counters\n"
             )
         },
     )

@@ -6,6 +6,7 @@ use std::fs;
 
 use serde_json::Value;
 use sluice_engine::Config;
+use sluice_engine::reassembly::{OverlapPolicy, Urgent};
 
 use super::replay::{replay, shared};
 
@@ -47,9 +48,10 @@ const CONFLICTING: [&str; 13] = [
     "retrans-longer-after-ack",
 ];
 
-#[test]
-fn a_monitor_reads_what_the_application_on_a_linux_host_read() {
-    let Some(folder) = shared("kernel-truth") else { return };
+/// Captures in which the monitor under `config` reads something else than what the application read, or than
+/// `otherwise` says, and those with conflicts.
+fn compare(config: Config, otherwise: &[(&str, &str, &str)]) -> Option<(String, BTreeSet<String>)> {
+    let folder = shared("kernel-truth")?;
     let truth = fs::read_to_string(folder.join("kernel_truth.json")).unwrap();
     let truth: Value = serde_json::from_str(&truth).unwrap();
     let mut report = String::new();
@@ -57,19 +59,33 @@ fn a_monitor_reads_what_the_application_on_a_linux_host_read() {
     let cases = truth["cases"].as_array().unwrap();
     for case in cases {
         let name = case["name"].as_str().unwrap();
-        let streams = replay(&folder.join(case["pcap"].as_str().unwrap()), Config::default());
+        let streams = replay(&folder.join(case["pcap"].as_str().unwrap()), config);
         let client = format!("10.99.0.2:{}", case["client_port"]);
         let read = String::from_utf8_lossy(&streams.without_hole(&client, SERVER)).into_owned();
-        let otherwise = OTHERWISE.iter().find(|(other, ..)| *other == name).map(|(_, bytes, _)| *bytes);
+        let otherwise = otherwise.iter().find(|(other, ..)| *other == name).map(|(_, bytes, _)| *bytes);
         let expected = otherwise.unwrap_or(case["app_read"].as_str().unwrap());
         if read != expected {
             writeln!(report, "{name}: the application read {expected:?}, the monitor {read:?}").unwrap();
         }
         if !streams.conflicts.is_empty() {
-            conflicting.insert(name);
+            conflicting.insert(name.to_owned());
         }
     }
     assert!(!cases.is_empty());
+    Some((report, conflicting))
+}
+
+#[test]
+fn under_the_policy_first_a_monitor_reads_what_a_linux_host_read_but_for_replaced_bytes() {
+    let Some((report, conflicting)) = compare(Config::default(), &OTHERWISE) else { return };
     assert!(report.is_empty(), "\n{report}");
-    assert_eq!(conflicting, BTreeSet::from(CONFLICTING));
+    assert_eq!(conflicting, CONFLICTING.map(str::to_owned).into());
+}
+
+#[test]
+fn under_the_policy_linux_a_monitor_reads_what_a_linux_host_read_in_every_case() {
+    let config = Config { overlap: [OverlapPolicy::Linux; 2], urgent: Urgent::Oob, ..Config::default() };
+    let Some((report, conflicting)) = compare(config, &[]) else { return };
+    assert!(report.is_empty(), "\n{report}");
+    assert_eq!(conflicting, CONFLICTING.map(str::to_owned).into());
 }

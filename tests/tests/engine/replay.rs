@@ -110,7 +110,7 @@ impl Handler for Streams {
                 for direction in Direction::BOTH {
                     let (info, sent) =
                         (view.buffer_info(direction).unwrap(), view.statistics(direction.sender()).unwrap());
-                    if info.next != sent.delivered_bytes + sent.gap_bytes {
+                    if info.next != sent.delivered_bytes + sent.gap_bytes + sent.urgent_bytes {
                         let name = direction.name();
                         self.problems.push(format!("{name} spans {} but {sent:?}", info.next));
                     }

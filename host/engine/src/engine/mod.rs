@@ -18,9 +18,9 @@ use crate::event::{Definitions, Handler, Monitors, Pass, TenantId, TimerSpec, Wi
 use crate::flow::Wheel;
 use crate::limits::{EXCUSED_HOSTS, Limits, Timeouts};
 use crate::packet::{Burst, Verdict};
-use crate::reassembly::Budget;
+use crate::reassembly::{Budget, OverlapPolicy, Rules, Urgent};
 use crate::view::View;
-use crate::{Nanos, Refusal};
+use crate::{Direction, Nanos, Refusal};
 
 /// What the operator decides.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +34,11 @@ pub struct Config {
     pub checksums: Checksums,
     /// Whether flows without a handshake are followed.
     pub pick_up: PickUp,
+    /// Which copy of a byte is read where several came, by [`Direction::index`](crate::Direction::index): the way of
+    /// the hosts that receive.
+    pub overlap: [OverlapPolicy; 2],
+    /// What becomes of urgent bytes.
+    pub urgent: Urgent,
     /// Keys the flow table's hash; secret where strangers choose tuples, fixed where a run must be repeatable.
     pub seed: u64,
 }
@@ -45,8 +50,18 @@ impl Default for Config {
             timeouts: Timeouts::default(),
             checksums: Checksums::Verify,
             pick_up: PickUp::MidStream,
+            overlap: [OverlapPolicy::First; 2],
+            urgent: Urgent::Inline,
             seed: 0,
         }
+    }
+}
+
+impl Config {
+    /// How a direction of a flow is read.
+    #[must_use]
+    pub const fn rules(&self, direction: Direction) -> Rules {
+        Rules { overlap: self.overlap[direction.index()], urgent: self.urgent }
     }
 }
 

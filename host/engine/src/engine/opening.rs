@@ -6,7 +6,7 @@ use super::{Engine, PickUp};
 use crate::event::Handler;
 use crate::flow::{Attachment, EndReason, Flow, FlowKey};
 use crate::tcp::{TcpState, acknowledges_syn};
-use crate::{Nanos, Side};
+use crate::{Direction, Nanos, Side};
 
 /// What a segment finds in the flow table.
 pub(super) enum Found {
@@ -103,6 +103,9 @@ impl Engine {
             if retains { u32::try_from(self.config.limits.retain_bytes).unwrap_or(u32::MAX) } else { 0 };
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         flow.raise_level(level);
+        for direction in Direction::BOTH {
+            flow.stream_mut(direction).rules = self.config.rules(direction);
+        }
         (flow.attachments, flow.interest, flow.retain) = (attachments, interest, retain);
     }
 }

@@ -203,6 +203,7 @@ impl Engine {
         let Segment { index, sender, tcp, now, .. } = *segment;
         let deadline = now.after(self.config.timeouts.gap_grace);
         let examined = self.examine(segment);
+        self.mark(segment);
         let completes = self.completes(segment);
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let left = tcp::receive(flow, sender, tcp, completes, deadline);

@@ -6,7 +6,7 @@ use super::Engine;
 use super::segment::Segment;
 use crate::event::{EventKind, Handler, Hook, Pass, Raised};
 use crate::limits::GAP_GRACE_BYTES;
-use crate::reassembly::{Accepted, Level, Payload, Step};
+use crate::reassembly::{Accepted, Level, Payload, Step, Urgent};
 use crate::tcp::{StateInput, step};
 use crate::view::Loan;
 use crate::{Direction, Nanos, Side};
@@ -44,6 +44,30 @@ impl Engine {
         self.tell(index, direction, &accepted, now, handler);
     }
 
+    /// An urgent pointer marks a byte, and a FIN that a longer segment covers may not count any more: decided before
+    /// the segment's payload is taken in.
+    pub(super) fn mark(&mut self, segment: &Segment<'_>) {
+        let Segment { index, sender, tcp, .. } = *segment;
+        let Some(flow) = self.view.flows.get(index) else { return };
+        let is_urgent = tcp.flags.contains(TcpFlags::URG);
+        let may_cover = flow.stream(sender.sends()).fin().is_some();
+        let is_other = tcp.flags.intersects(TcpFlags(TcpFlags::SYN.0 | TcpFlags::RST.0));
+        if is_other || !is_urgent && !may_cover {
+            return;
+        }
+        let Some(payload) = self.payload(flow, segment) else { return };
+        let (offset, end) = (payload.offset, payload.end());
+        let covers = flow.stream(sender.sends()).is_fin_covered_by(payload);
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        let stream = flow.stream_mut(sender.sends());
+        if covers {
+            stream.lose_fin(tcp.flags.contains(TcpFlags::FIN).then_some(end));
+        }
+        if is_urgent {
+            stream.mark_urgent(offset, tcp.urgent);
+        }
+    }
+
     /// Counts what became of a payload, given how many bytes waited behind holes before it and after.
     fn account(&mut self, accepted: &Accepted, waited: u64, waits: u64) {
         let bytes = &mut self.counters.bytes;
@@ -55,9 +79,11 @@ impl Engine {
         bytes.buffered += accepted.buffered;
         let in_order = if accepted.buffered > 0 || waited > 0 { 0 } else { data_len(accepted) };
         bytes.delivered += in_order;
-        let drained = waited.saturating_add(accepted.buffered).saturating_sub(waits);
-        bytes.buffered = bytes.buffered.saturating_sub(drained);
-        bytes.delivered += drained;
+        let gone = waited.saturating_add(accepted.buffered).saturating_sub(waits);
+        bytes.buffered = bytes.buffered.saturating_sub(gone);
+        bytes.replaced += accepted.replaced;
+        bytes.urgent += accepted.urgent;
+        bytes.delivered += gone.saturating_sub(accepted.replaced).saturating_sub(accepted.urgent);
     }
 
     /// Payload that is no part of the stream: garbage of a keep-alive, data of an RST, data that came with a SYN.
@@ -146,8 +172,7 @@ impl Engine {
         let waited = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
         let accepted = stream.give_up(what == GiveUp::Everything, &mut self.budget);
         let waits = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
-        self.counters.bytes.buffered = self.counters.bytes.buffered.saturating_sub(waited - waits);
-        self.counters.bytes.delivered += waited - waits;
+        self.account(&accepted, waited, waits);
         self.tell(index, direction, &accepted, now, handler);
     }
 
@@ -160,6 +185,7 @@ impl Engine {
         now: Nanos,
         handler: &mut dyn Handler,
     ) {
+        self.note_urgent(index, direction, accepted);
         if self.view.flows.get(index).is_some_and(|flow| flow.stream(direction).level != Level::Full) {
             return self.tell_counts(index, direction, accepted, now, handler);
         }
@@ -208,6 +234,16 @@ impl Engine {
             self.counters.gap_bytes += len;
         } else {
             sent.delivered_bytes = sent.delivered_bytes.saturating_add(len);
+        }
+    }
+
+    /// Counts with the flow the urgent bytes that readers step over without being told.
+    fn note_urgent(&mut self, index: u32, direction: Direction, accepted: &Accepted) {
+        if self.config.urgent == Urgent::Oob
+            && let Some(flow) = self.view.flows.get_mut(index).filter(|_| accepted.urgent > 0)
+        {
+            let sent = flow.sent_mut(direction.sender());
+            sent.urgent_bytes = sent.urgent_bytes.saturating_add(accepted.urgent);
         }
     }
 

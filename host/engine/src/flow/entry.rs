@@ -32,6 +32,8 @@ pub struct Sent {
     pub gap_bytes: u64,
     /// Stream bytes that became readable.
     pub delivered_bytes: u64,
+    /// Urgent bytes that were left out of the stream without an event.
+    pub urgent_bytes: u64,
 }
 
 /// A monitor that watches a flow.

@@ -32,6 +32,10 @@ pub struct Accepted {
     pub duplicate: u64,
     /// Bytes that are held behind a hole now.
     pub buffered: u64,
+    /// Bytes that were held behind a hole and that bytes of this segment have replaced.
+    pub replaced: u64,
+    /// Urgent bytes that were left out of the stream.
+    pub urgent: u64,
     /// Bytes before the beginning of the stream.
     pub before_start: u64,
     /// Bytes behind the sender's FIN.
@@ -40,4 +44,15 @@ pub struct Accepted {
     pub cut: u64,
     /// Bytes that no limit had room for.
     pub refused: u64,
+}
+
+impl Accepted {
+    /// Bytes became readable; those that continue what became readable just before are told of together.
+    pub(super) fn add_data(&mut self, from: u64, len: u64) {
+        match self.steps.last_mut() {
+            _ if len == 0 => {}
+            Some(Step::Data { offset, len: known }) if offset.saturating_add(*known) == from => *known += len,
+            _ => self.steps.push(Step::Data { offset: from, len }),
+        }
+    }
 }

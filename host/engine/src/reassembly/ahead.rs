@@ -1,14 +1,25 @@
 //! Bytes that arrived ahead of a hole, kept until the hole closes.
 //!
 //! Offsets are 64-bit and never wrap; the conversion from a wire sequence number happens once, before this type. Where
-//! segments overlap, the bytes that arrived first win.
+//! segments overlap, the policy says whose bytes stay; only those are held.
 
 use std::collections::BTreeMap;
 
+use super::linux::Queue;
 use super::overlap::Difference;
+use super::policy::OverlapPolicy;
 
 /// Bookkeeping that a held segment costs on top of its bytes: a tree slot and an allocation.
 pub const SEGMENT_COST: usize = 64;
+
+/// What adding a segment changed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Inserted {
+    /// Bytes of the segment that are held now and were not before, those that replaced others included.
+    pub added: usize,
+    /// Bytes that were held before, and that others have replaced.
+    pub replaced: usize,
+}
 
 /// Segments held out of order.
 ///
@@ -18,6 +29,8 @@ pub const SEGMENT_COST: usize = 64;
 pub struct Ahead {
     segments: BTreeMap<u64, Box<[u8]>>,
     bytes: usize,
+    /// The segments as Linux has them; empty under other policies.
+    queue: Queue,
 }
 
 impl Ahead {
@@ -27,10 +40,10 @@ impl Ahead {
         self.segments.is_empty()
     }
 
-    /// Segments held.
+    /// Segments held; under the policy of Linux, those that others hide count too, or their number had no bound.
     #[must_use]
     pub fn segments(&self) -> usize {
-        self.segments.len()
+        self.segments.len().max(self.queue.len())
     }
 
     /// Bytes held.
@@ -42,7 +55,8 @@ impl Ahead {
     /// Memory in use.
     #[must_use]
     pub fn cost(&self) -> usize {
-        self.bytes.saturating_add(self.segments.len().saturating_mul(SEGMENT_COST))
+        let segments = self.segments.len().saturating_mul(SEGMENT_COST);
+        self.bytes.saturating_add(segments).saturating_add(self.queue.cost())
     }
 
     /// Offset of the first byte held.
@@ -68,19 +82,86 @@ impl Ahead {
         }
     }
 
+    /// Adds a segment: its bytes that are not held yet, and in place of bytes held those that win by `policy`.
+    pub fn insert(&mut self, offset: u64, payload: &[u8], policy: OverlapPolicy) -> Inserted {
+        if payload.is_empty() {
+            return Inserted::default();
+        }
+        let (from, until) = self.won(offset, offset.saturating_add(payload.len() as u64), policy);
+        let replaced = self.clear(from, until);
+        let added = self.fill(offset, payload);
+        Inserted { added, replaced }
+    }
+
     /// Adds the bytes of `payload` at `offset` that are not held yet; gives how many were added.
-    pub fn insert(&mut self, offset: u64, payload: &[u8]) -> usize {
+    pub(super) fn fill(&mut self, offset: u64, payload: &[u8]) -> usize {
         let pieces: smallvec::SmallVec<[(u64, u64); 4]> = self.missing(offset, payload.len()).collect();
         let mut added = 0;
         for (start, end) in pieces {
-            let from = usize::try_from(start - offset).unwrap_or(usize::MAX);
-            let until = usize::try_from(end - offset).unwrap_or(usize::MAX);
-            let Some(bytes) = payload.get(from..until) else { continue };
+            let bytes = slice(payload, start - offset, end - offset);
             self.segments.insert(start, bytes.into());
             added += bytes.len();
         }
         self.bytes = self.bytes.saturating_add(added);
         added
+    }
+
+    /// The stretch in which a segment from `start` to `end` replaces what is held.
+    fn won(&mut self, start: u64, end: u64, policy: OverlapPolicy) -> (u64, u64) {
+        let before = self.segments.range(..=start).next_back();
+        let before = before.map(|(begin, bytes)| (*begin, begin.saturating_add(bytes.len() as u64)));
+        match policy {
+            OverlapPolicy::First => (end, end),
+            OverlapPolicy::Last => (start, end),
+            OverlapPolicy::Linux => (self.queue.take(start, end), end),
+            OverlapPolicy::Bsd | OverlapPolicy::Windows => {
+                (before.map_or(start, |(_, known)| known.max(start)), end)
+            }
+            OverlapPolicy::Solaris => match before {
+                Some((begin, known)) if known > end || known == end && begin < start => (end, end),
+                _ => {
+                    let last = self.segments.range(..end).next_back();
+                    let reaches = |bytes: &[u8], begin: u64| begin.saturating_add(bytes.len() as u64) > end;
+                    let beyond = last.filter(|(begin, bytes)| reaches(bytes, **begin));
+                    (start, beyond.map_or(end, |(begin, _)| *begin))
+                }
+            },
+        }
+    }
+
+    /// Forgets the bytes of a stretch; gives how many there were.
+    fn clear(&mut self, from: u64, until: u64) -> usize {
+        if from >= until {
+            return 0;
+        }
+        let first = self.segments.range(..=from).next_back().map_or(from, |(begin, _)| *begin);
+        let touched = self.segments.range(first..until).map(|(begin, _)| *begin);
+        let touched: smallvec::SmallVec<[u64; 4]> = touched.collect();
+        let mut cleared = 0;
+        for begin in touched {
+            let Some(bytes) = self.segments.remove(&begin) else { continue };
+            let end = begin.saturating_add(bytes.len() as u64);
+            let head = slice(&bytes, 0, from.saturating_sub(begin));
+            let tail = slice(&bytes, until.saturating_sub(begin), end - begin);
+            cleared += bytes.len() - head.len() - tail.len();
+            if head.len() == bytes.len() {
+                self.segments.insert(begin, bytes);
+                continue;
+            }
+            if !head.is_empty() {
+                self.segments.insert(begin, head.into());
+            }
+            if !tail.is_empty() {
+                self.segments.insert(until, tail.into());
+            }
+        }
+        self.bytes = self.bytes.saturating_sub(cleared);
+        cleared
+    }
+
+    /// Where the segment that holds the byte at `offset` or ends there begins and ends, as Linux has it.
+    pub(super) fn linux_segment(&self, offset: u64) -> Option<(u64, u64)> {
+        self.queue.around(offset)
     }
 
     /// From the first to behind the last byte of the range that is held already, and the stretch where bytes held
@@ -110,6 +191,7 @@ impl Ahead {
     ///
     /// A segment wholly before `offset` is dropped.
     pub fn pop_at(&mut self, offset: u64) -> Option<(u64, Box<[u8]>)> {
+        self.queue.read_until(offset);
         loop {
             let entry = self.segments.first_entry().filter(|entry| *entry.key() <= offset)?;
             let (start, bytes) = entry.remove_entry();
@@ -166,6 +248,7 @@ impl Iterator for Missing<'_> {
     }
 }
 
+/// The bytes between two places, as far as there are any.
 fn slice(bytes: &[u8], from: u64, until: u64) -> &[u8] {
     let from = usize::try_from(from).unwrap_or(usize::MAX);
     let until = usize::try_from(until).unwrap_or(usize::MAX);
@@ -179,7 +262,7 @@ mod tests {
     fn holding(segments: &[(u64, &[u8])]) -> Ahead {
         let mut ahead = Ahead::default();
         for (offset, bytes) in segments {
-            ahead.insert(*offset, bytes);
+            ahead.insert(*offset, bytes, OverlapPolicy::First);
         }
         ahead
     }
@@ -187,7 +270,8 @@ mod tests {
     #[test]
     fn the_first_copy_of_a_byte_wins() {
         let mut ahead = holding(&[(10, b"bbbb"), (20, b"dddd")]);
-        assert_eq!(ahead.insert(8, b"AAAAAAAAAAAAAAAAAAAA"), 12);
+        let inserted = ahead.insert(8, b"AAAAAAAAAAAAAAAAAAAA", OverlapPolicy::First);
+        assert_eq!(inserted, Inserted { added: 12, replaced: 0 });
         assert_eq!(ahead.runs().collect::<Vec<_>>(), [(8, 2), (10, 4), (14, 6), (20, 4), (24, 4)]);
         assert_eq!(ahead.read(10, 99), b"bbbb");
         assert_eq!(ahead.cost(), 20 + 5 * SEGMENT_COST);
@@ -196,11 +280,22 @@ mod tests {
     #[test]
     fn what_is_held_in_full_adds_nothing() {
         let mut ahead = holding(&[(10, b"abcdef")]);
-        assert_eq!(ahead.insert(11, b"XXX"), 0);
+        assert_eq!(ahead.insert(11, b"XXX", OverlapPolicy::First), Inserted::default());
         assert_eq!(ahead.compare(11, b"bcd"), (Some((11, 14)), None));
         let (held, difference) = ahead.compare(9, b"_abXXef_");
         assert_eq!(held, Some((10, 16)));
         assert_eq!(difference, Some(Difference { offset: 12, len: 2 }));
+    }
+
+    #[test]
+    fn the_newest_copy_replaces_what_it_covers_and_no_more() {
+        let mut ahead = holding(&[(10, b"aaaaaa"), (18, b"bbbb")]);
+        let inserted = ahead.insert(12, b"XXXXXXXX", OverlapPolicy::Last);
+        assert_eq!(inserted, Inserted { added: 8, replaced: 6 });
+        assert_eq!(ahead.runs().collect::<Vec<_>>(), [(10, 2), (12, 8), (20, 2)]);
+        assert_eq!(ahead.insert(14, b"YY", OverlapPolicy::Last), Inserted { added: 2, replaced: 2 });
+        assert_eq!(ahead.runs().collect::<Vec<_>>(), [(10, 2), (12, 2), (14, 2), (16, 4), (20, 2)]);
+        assert_eq!(ahead.cost(), 12 + 5 * SEGMENT_COST);
     }
 
     #[test]

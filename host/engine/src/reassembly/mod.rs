@@ -7,19 +7,25 @@
 mod accepted;
 mod ahead;
 mod budget;
+mod drain;
 mod examine;
 mod kept;
+mod linux;
 mod overlap;
 mod payload;
+mod policy;
 mod stream;
+mod tree;
+mod urgent;
 
 pub use accepted::{Accepted, Step};
-pub use ahead::{Ahead, SEGMENT_COST};
+pub use ahead::{Ahead, Inserted, SEGMENT_COST};
 pub use budget::Budget;
 pub use examine::Examined;
 pub use kept::{Gap, Kept};
 pub use overlap::Difference;
 pub use payload::Payload;
+pub use policy::{OverlapPolicy, Rules, Urgent};
 pub use stream::Stream;
 
 /// How much is done for one direction of a flow.

@@ -1,7 +1,7 @@
 //! Copies of the same byte: where they differ.
 //!
-//! The rule is `first`: a byte keeps the copy that arrived first, in order or behind a hole. Bytes never change after a
-//! guest has seen them.
+//! Whichever copy counts ([`OverlapPolicy`](super::OverlapPolicy)), bytes never change after a guest has seen them, and
+//! a guest can see both copies before they do.
 
 /// A stretch of a stream whose bytes came again with other values.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,15 +1,16 @@
 //! The stream itself: where it stands, what waits, what is missing.
 
 use super::ahead::SEGMENT_COST;
-use super::{Accepted, Ahead, Budget, Kept, Level, Payload, Step};
+use super::urgent::UNMARKED;
+use super::{Accepted, Ahead, Budget, Kept, Level, OverlapPolicy, Payload, Rules, Step};
 use crate::Nanos;
 use crate::limits::Limits;
 use sluice_wire::SeqNumber;
 
 #[derive(Debug, Default)]
-struct Buffer {
+pub(super) struct Buffer {
     kept: Kept,
-    ahead: Ahead,
+    pub(super) ahead: Ahead,
     syn_data: Box<[u8]>,
     charged: usize,
 }
@@ -21,13 +22,17 @@ pub struct Stream {
     is_anchored: bool,
     /// How much is done for this direction.
     pub level: Level,
-    next: u64,
+    /// How it is read, as the operator decides.
+    pub rules: Rules,
+    pub(super) next: u64,
     highest: u64,
     acknowledged: u64,
-    fin: u64,
+    pub(super) fin: u64,
+    /// The byte that an urgent pointer marks.
+    pub(super) urgent: u64,
     /// When the hole at `next` is given up; [`Nanos::NEVER`] while nothing is known to be missing.
     pub gap_deadline: Nanos,
-    buffer: Option<Box<Buffer>>,
+    pub(super) buffer: Option<Box<Buffer>>,
 }
 
 impl Default for Stream {
@@ -36,10 +41,12 @@ impl Default for Stream {
             origin: SeqNumber(0),
             is_anchored: false,
             level: Level::State,
+            rules: Rules::default(),
             next: 0,
             highest: 0,
             acknowledged: 0,
             fin: u64::MAX,
+            urgent: UNMARKED,
             gap_deadline: Nanos::NEVER,
             buffer: None,
         }
@@ -160,7 +167,7 @@ impl Stream {
     /// `deadline` at the latest.
     pub fn acknowledge(&mut self, offset: u64, deadline: Nanos) {
         self.acknowledged = self.acknowledged.max(offset.min(self.fin));
-        if self.level == Level::Full && self.acknowledged > self.next {
+        if self.level == Level::Full && self.acknowledged > self.received() {
             if self.gap_deadline == Nanos::NEVER {
                 self.gap_deadline = deadline;
             }
@@ -174,10 +181,10 @@ impl Stream {
     pub fn reach(&self, payload: Payload<'_>) -> u64 {
         let start = u64::try_from(payload.offset).unwrap_or(0);
         let end = payload.end().min(self.fin);
-        if start > self.next && self.level == Level::Full {
+        if start > self.received() && self.level == Level::Full {
             return self.next;
         }
-        let mut reached = end.max(self.next);
+        let mut reached = end.max(self.received());
         for (start, len) in self.ahead().into_iter().flat_map(Ahead::runs) {
             if start > reached {
                 break;
@@ -198,7 +205,7 @@ impl Stream {
             return accepted;
         }
         self.highest = self.highest.max(end);
-        if end <= self.next {
+        if end <= self.received() {
             accepted.duplicate = end - start;
         } else if self.level != Level::Full {
             // Without reassembly a hole is stepped over: the byte counts are all that anyone wants.
@@ -206,12 +213,12 @@ impl Stream {
             let from = self.next.max(start);
             self.next = end;
             accepted.steps.push(Step::Data { offset: from, len: end - from });
-        } else if start <= self.next && !self.has_hole() {
+        } else if start <= self.next && !self.has_hole() && !self.is_marked_before(end) {
             self.accept_in_order(start, end, payload, &mut accepted);
         } else {
             self.accept_out_of_order(start, end, payload, &mut accepted, limits, budget);
         }
-        if self.acknowledged <= self.next {
+        if self.acknowledged <= self.received() {
             self.gap_deadline = Nanos::NEVER;
         }
         accepted
@@ -250,20 +257,25 @@ impl Stream {
         limits: &Limits,
         budget: &mut Budget,
     ) {
-        let needed = payload.captured(start.max(self.next), end).len();
+        let needed = payload.captured(start.max(self.received()), end).len();
         while self.is_ahead_full(needed, limits) && self.skip_hole(accepted) {}
         // Giving up a hole may have moved the stream over or up to this segment.
-        let from = start.max(self.next).min(end);
+        let from = start.max(self.received()).min(end);
         let bytes = payload.captured(from, end);
         accepted.duplicate = from - start;
         accepted.cut = (end - from).saturating_sub(bytes.len() as u64);
-        if !budget.fits(bytes.len().saturating_add(SEGMENT_COST)) && from > self.next {
+        if !budget.fits(bytes.len().saturating_add(SEGMENT_COST)) && from > self.received() {
             accepted.refused = bytes.len() as u64;
             return;
         }
-        let added = self.buffer.get_or_insert_default().ahead.insert(from, bytes) as u64;
+        // What is in order never enters the queue of Linux: it is read whole, over what waits.
+        let is_whole = self.rules.overlap == OverlapPolicy::Linux && from <= self.received();
+        let policy = if is_whole { OverlapPolicy::Last } else { self.rules.overlap };
+        let inserted = self.buffer.get_or_insert_default().ahead.insert(from, bytes, policy);
+        let added = inserted.added as u64;
         accepted.duplicate = accepted.duplicate.saturating_add((bytes.len() as u64).saturating_sub(added));
-        self.drain(accepted);
+        accepted.replaced = inserted.replaced as u64;
+        self.drain(accepted, false);
         accepted.buffered = added;
         self.recharge(budget);
     }
@@ -275,81 +287,13 @@ impl Stream {
         })
     }
 
-    /// Gives up the hole at `next`: declares the gap and delivers what waits behind it. False if nothing waits.
-    fn skip_hole(&mut self, accepted: &mut Accepted) -> bool {
-        let Some(first) = self.ahead().and_then(Ahead::first).filter(|first| *first > self.next) else {
-            return false;
-        };
-        self.declare_gap(first, accepted);
-        self.drain(accepted);
-        true
-    }
-
-    /// Declares everything from `next` to `until` missing.
-    fn declare_gap(&mut self, until: u64, accepted: &mut Accepted) {
-        let (offset, len) = (self.next, until.saturating_sub(self.next));
-        if len == 0 {
-            return;
-        }
-        self.kept_at(offset).push_gap(len);
-        self.next = until;
-        accepted.steps.push(Step::Gap { offset, len });
-    }
-
-    /// Delivers the segments that continue the stream.
-    fn drain(&mut self, accepted: &mut Accepted) {
-        let from = self.next;
-        while self.next < self.fin {
-            let Some(buffer) = self.buffer.as_mut() else { break };
-            let Some((offset, bytes)) = buffer.ahead.pop_at(self.next) else { break };
-            let room = usize::try_from(self.fin - offset).unwrap_or(usize::MAX);
-            if let Some((before, behind)) =
-                bytes.split_at_checked(room).filter(|(_, behind)| !behind.is_empty())
-            {
-                // Came before the FIN was known, and lies behind it: never to be read.
-                buffer.ahead.insert(self.fin, behind);
-                self.store(offset, before);
-                self.next = self.fin;
-            } else {
-                self.store(offset, &bytes);
-                self.next = offset.saturating_add(bytes.len() as u64);
-            }
-        }
-        let drained = self.next - from;
-        match accepted.steps.last_mut() {
-            _ if drained == 0 => {}
-            Some(Step::Data { offset, len }) if offset.saturating_add(*len) == from => *len += drained,
-            _ => accepted.steps.push(Step::Data { offset: from, len: drained }),
-        }
-    }
-
-    /// Gives up holes whose time has come: up to what the receiver acknowledged, or with `everything` up to the end of
-    /// what was seen or must have been sent.
-    pub fn give_up(&mut self, everything: bool, budget: &mut Budget) -> Accepted {
-        let mut accepted = Accepted::default();
-        if self.level == Level::Full && self.is_anchored {
-            let seen = if everything { self.highest.max(self.acknowledged) } else { self.acknowledged };
-            while self.next < seen {
-                let waiting = self.ahead().and_then(Ahead::first).unwrap_or(u64::MAX);
-                self.declare_gap(waiting.min(seen).min(self.fin), &mut accepted);
-                self.drain(&mut accepted);
-                if self.next >= self.fin {
-                    break;
-                }
-            }
-        }
-        self.gap_deadline = Nanos::NEVER;
-        self.recharge(budget);
-        accepted
-    }
-
     /// Appends bytes to what is kept, at `offset`.
     pub fn store(&mut self, offset: u64, bytes: &[u8]) {
         self.kept_at(offset).push(bytes);
     }
 
     /// The kept bytes, made to end at `offset`: nothing older was wanted if they did not.
-    fn kept_at(&mut self, offset: u64) -> &mut Kept {
+    pub(super) fn kept_at(&mut self, offset: u64) -> &mut Kept {
         let kept = &mut self.buffer.get_or_insert_default().kept;
         if kept.end() != offset {
             kept.restart(offset);
@@ -386,7 +330,7 @@ impl Stream {
         waiting
     }
 
-    fn recharge(&mut self, budget: &mut Budget) {
+    pub(super) fn recharge(&mut self, budget: &mut Budget) {
         if let Some(buffer) = self.buffer.as_mut() {
             let cost =
                 buffer.kept.cost().saturating_add(buffer.ahead.cost()).saturating_add(buffer.syn_data.len());

@@ -111,9 +111,11 @@ fn place_in_stream(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
         stream.anchor(tcp.seq);
     }
     if has_fin {
-        let end = stream.offset_of(tcp.seq).saturating_add(i64::from(tcp.payload_len));
+        let start = stream.offset_of(tcp.seq);
+        let end = start.saturating_add(i64::from(tcp.payload_len));
         if let Ok(end) = u64::try_from(end)
             && end >= stream.next()
+            && !stream.covers_fin(u64::try_from(start).unwrap_or(0), end)
         {
             stream.set_fin(end);
         }

@@ -61,6 +61,8 @@ pub struct SideStatistics {
     pub conflicts: u64,
     /// Packets that the receiver would ignore.
     pub refused: u64,
+    /// Urgent bytes that were left out of the stream without an event.
+    pub urgent_bytes: u64,
 }
 
 impl View {
@@ -143,6 +145,7 @@ impl View {
             statistics.out_of_order = u64::from(sent.out_of_order);
             statistics.gap_bytes = sent.gap_bytes;
             statistics.conflicts = u64::from(sent.conflicts);
+            statistics.urgent_bytes = sent.urgent_bytes;
         } else {
             statistics.delivered_bytes = flow.stream(side.sends()).highest();
         }

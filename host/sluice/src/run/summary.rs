@@ -55,6 +55,8 @@ impl Summary<'_> {
         let mut named = vec![
             ("delivered", bytes.delivered),
             ("repeated", bytes.duplicate),
+            ("replaced", bytes.replaced),
+            ("urgent", bytes.urgent),
             ("refused", bytes.refused),
             ("untracked", bytes.untracked),
             ("no-room", bytes.no_room),
