@@ -1,0 +1,398 @@
+//! Datagrams within datagrams: IP in IP (RFC 2003, 2473, 4213), GRE and what UDP carries.
+//!
+//! GRE and IP in IP say in the IP header what they are. A UDP port says little, so a UDP datagram counts as a
+//! tunnel only when everything within it parses.
+
+use crate::checksum::ipv4_header_valid;
+use crate::encapsulation::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, IpVersion, Network, unwrap_all};
+use crate::error::ParseError;
+use crate::ip::{PROTOCOL_TCP, PROTOCOL_UDP};
+use crate::packet::{Headers, Transport, clip, datagram};
+use crate::tunnel::Layer;
+use crate::{ChecksumStatus, gre, udp};
+
+const PROTOCOL_IPV4: u8 = 4;
+const PROTOCOL_IPV6: u8 = 41;
+const PROTOCOL_GRE: u8 = 47;
+
+/// Transparent Ethernet bridging: an Ethernet frame without its check sequence follows.
+pub(crate) const ETHERTYPE_ETHERNET: u16 = 0x6558;
+
+/// What a tunnel header leads to; lengths are in bytes and count from the end of the IP header before it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Carried {
+    pub(crate) layer: Layer,
+    /// Session, key or network identifier.
+    pub(crate) id: u32,
+    /// What the carried bytes are.
+    pub(crate) ethertype: u16,
+    /// Where they start.
+    pub(crate) start: u32,
+    /// Where they end.
+    pub(crate) end: u32,
+    /// The checksum of the tunnel header, where it has one.
+    pub(crate) checksum: ChecksumStatus,
+}
+
+/// Whether [`descend`] is worth its price: the IP header at `network` is not followed by TCP.
+#[inline]
+pub(crate) fn may_be(frame: &[u8], network: &Network) -> bool {
+    let header = frame.get(usize::from(network.offset)..).and_then(|packet| packet.first_chunk::<20>());
+    let protocol = header.map(|header| match network.version {
+        IpVersion::V4 => header[9],
+        IpVersion::V6 => header[6],
+    });
+    protocol != Some(PROTOCOL_TCP)
+}
+
+/// Follows tunnels from the datagram at `network` to the innermost one that parses, and gives its place.
+#[cold]
+#[inline(never)]
+pub(crate) fn descend(frame: &[u8], mut network: Network) -> Result<Network, ParseError> {
+    let mut headers = datagram(frame, &network)?;
+    let mut udp = None;
+    let error = loop {
+        if headers.transport != Transport::Other {
+            return Ok(network);
+        }
+        let carried = match carried(frame, &headers) {
+            Ok(Some(carried)) => carried,
+            Ok(None) => return Ok(network),
+            Err(error) => break error,
+        };
+        if headers.protocol == PROTOCOL_UDP {
+            udp = Some(network);
+        }
+        match enter(frame, &headers, &carried, network.layers) {
+            Ok(Some(inner)) => (headers, network) = inner,
+            Ok(None) => return Ok(network),
+            Err(error) => break error,
+        }
+    };
+    match udp {
+        Some(udp) if error != ParseError::TooManyLayers => Ok(udp),
+        _ => Err(error),
+    }
+}
+
+/// The headers of the datagram that another one carries, and its place; `None` when it carries something else than IP.
+fn enter(
+    frame: &[u8],
+    outer: &Headers,
+    carried: &Carried,
+    layers: u8,
+) -> Result<Option<(Headers, Network)>, ParseError> {
+    let base = outer.transport_offset();
+    let end = base.saturating_add(carried.end);
+    let mut network = Network {
+        layers,
+        encapsulation: outer.encapsulation,
+        is_carrier_damaged: outer.is_carrier_damaged
+            || carried.checksum == ChecksumStatus::Invalid
+            || !has_valid_header(frame, outer),
+        ..Network::start(end)
+    };
+    network.pass()?;
+    network.encapsulation.tunnel = network.encapsulation.tunnel.within(carried.layer, carried.id);
+    let inside = clip(frame, end);
+    let (mut start, mut ethertype) = (base.saturating_add(carried.start), carried.ethertype);
+    if ethertype == ETHERTYPE_ETHERNET {
+        let at = usize::try_from(start).unwrap_or(usize::MAX);
+        let header: Option<&[u8; 14]> = inside.get(at..).and_then(|rest| rest.first_chunk());
+        let Some(header) = header else { return Err(cut(frame, end)) };
+        ethertype = u16::from_be_bytes([header[12], header[13]]);
+        start = start.saturating_add(14);
+    }
+    let start = u16::try_from(start).map_err(|_| ParseError::TooManyLayers)?;
+    let network = match unwrap_all(inside, start, ethertype, network) {
+        Ok(network) => network,
+        Err(ParseError::NotIp) => return Ok(None),
+        Err(ParseError::LinkTruncated) => return Err(cut(frame, end)),
+        Err(error) => return Err(error),
+    };
+    let inner = datagram(frame, &network)?;
+    if !states_length(frame, &inner) {
+        return Err(ParseError::IpTotalLength);
+    }
+    Ok(Some((inner, network)))
+}
+
+/// Why headers within a tunnel that ends at `end` are not all there.
+fn cut(frame: &[u8], end: u32) -> ParseError {
+    let is_captured = usize::try_from(end).is_ok_and(|end| frame.len() >= end);
+    if is_captured { ParseError::TunnelLength } else { ParseError::TunnelTruncated }
+}
+
+/// Whether a TCP datagram's header says how long it is. Segmentation offload leaves that out in what a host hands to
+/// its network card, not in what it wraps; and padding of an inner Ethernet frame would pass for payload.
+fn states_length(frame: &[u8], headers: &Headers) -> bool {
+    let header = frame.get(usize::from(headers.ip_offset)..).unwrap_or_default();
+    match header {
+        [first, _, high, low, ..] if first >> 4 == 4 => (*high, *low) != (0, 0),
+        [_, _, _, _, high, low, next, ..] => *next != PROTOCOL_TCP || (*high, *low) != (0, 0),
+        _ => false,
+    }
+}
+
+/// Whether the header of a datagram that carries another has a correct checksum, if it is IPv4's.
+fn has_valid_header(frame: &[u8], headers: &Headers) -> bool {
+    !headers.source.is_v4()
+        || ipv4_header_valid(frame.get(usize::from(headers.ip_offset)..).unwrap_or_default())
+}
+
+/// What a datagram carries; `None` when it is no tunnel.
+fn carried(frame: &[u8], headers: &Headers) -> Result<Option<Carried>, ParseError> {
+    let payload = headers.ip_payload(frame);
+    let len = headers.ip_payload_len();
+    let ip = |ethertype| Carried {
+        layer: Layer::IpInIp,
+        id: 0,
+        ethertype,
+        start: 0,
+        end: len,
+        checksum: ChecksumStatus::Unverifiable,
+    };
+    match headers.protocol {
+        PROTOCOL_IPV4 => Ok(Some(ip(ETHERTYPE_IPV4))),
+        PROTOCOL_IPV6 => Ok(Some(ip(ETHERTYPE_IPV6))),
+        PROTOCOL_GRE => gre::parse(payload, len),
+        PROTOCOL_UDP => Ok(udp::parse(payload, headers)),
+        _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wrap::{
+        self, ETHERNET, IPV4, IPV6, ethernet, geneve, gre, ipv4, ipv6, pppoe, udp, vlan, vxlan,
+    };
+    use crate::{LAYERS_MAX, LinkType, Tunnel, parse, parse_datagram, transport_valid};
+
+    fn parsed(datagram: &[u8]) -> Result<Headers, ParseError> {
+        parse(LinkType::RawIp, datagram, u32::try_from(datagram.len()).unwrap())
+    }
+
+    /// One of each kind of tunnel around a datagram of the version, with the layer that it adds.
+    fn tunnels(version: u8) -> Vec<(Layer, u32, Vec<u8>)> {
+        let inner = wrap::tcp(version);
+        let (ethertype, protocol) = if version == 6 { (IPV6, 41) } else { (IPV4, 4) };
+        let frame = ethernet(ethertype, &inner);
+        // An inner frame of a bridge is padded to what Ethernet asks for.
+        let padded = [&frame[..], &[0xaa; 30]].concat();
+        let mut tunnels = Vec::new();
+        for outer in [ipv4, ipv6] {
+            tunnels.push((Layer::IpInIp, 0, outer(protocol, &inner)));
+            tunnels.push((Layer::Gre, 0, outer(47, &gre(0, 0, ethertype, &inner))));
+            tunnels.push((Layer::KeyedGre, 5, outer(47, &gre(0xb000, 5, ethertype, &inner))));
+            tunnels.push((Layer::KeyedGre, 5, outer(47, &gre(0x2000, 5, ETHERNET, &padded))));
+            tunnels.push((Layer::Vxlan, 5, outer(17, &udp(4789, &vxlan(5, &padded)))));
+            tunnels.push((Layer::Vxlan, 5, outer(17, &udp(8472, &vxlan(5, &frame)))));
+            tunnels.push((Layer::Geneve, 5, outer(17, &udp(6081, &geneve(5, 0, ETHERNET, &padded)))));
+            tunnels.push((Layer::Geneve, 5, outer(17, &udp(6081, &geneve(5, 63, ethertype, &inner)))));
+        }
+        tunnels
+    }
+
+    #[test]
+    fn every_tunnel_leads_to_the_inner_datagram_and_padding_is_no_payload() {
+        for version in [4, 6] {
+            for (place, (layer, id, datagram)) in tunnels(version).into_iter().enumerate() {
+                // Padding behind the outer datagram.
+                let frame = [&datagram[..], &[0xbb; 9]].concat();
+                let headers = parsed(&frame).unwrap();
+                let tcp = headers.tcp().unwrap();
+                assert_eq!((tcp.payload(&frame), tcp.payload_len), (&b"hello"[..], 5), "{place}");
+                assert_eq!(transport_valid(&headers, &frame), ChecksumStatus::Valid);
+                assert_eq!(headers.source.is_v4(), version == 4);
+                assert_eq!(headers.encapsulation.tunnel, Tunnel::NONE.within(layer, id), "{place}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_inner_checksum_is_verified_over_the_inner_addresses() {
+        for version in [4, 6] {
+            for (_, _, datagram) in tunnels(version) {
+                let headers = parsed(&datagram).unwrap();
+                let first = usize::try_from(headers.transport_offset()).unwrap();
+                let last_address = usize::from(headers.ip_offset) + if version == 4 { 19 } else { 39 };
+                for place in [last_address, first, first + 24] {
+                    let mut frame = datagram.clone();
+                    frame[place] ^= 4;
+                    let headers = parsed(&frame).unwrap();
+                    assert_eq!(transport_valid(&headers, &frame), ChecksumStatus::Invalid);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_tunnel_with_a_wrong_checksum_of_its_own_makes_the_segment_invalid() {
+        let inner = wrap::tcp(4);
+        let frame = ethernet(IPV4, &inner);
+        let mut header = ipv4(4, &inner);
+        header[11] ^= 1;
+        let mut checked = ipv4(47, &gre(0x8000, 0, IPV4, &inner));
+        checked[25] ^= 1;
+        let mut outermost = ipv4(47, &gre(0, 0, IPV4, &ipv4(4, &inner)));
+        outermost[11] ^= 1;
+        let mut summed = udp(4789, &vxlan(5, &frame));
+        summed[7] = 1;
+        for datagram in [header, checked, outermost, ipv4(17, &summed), ipv6(17, &summed)] {
+            let headers = parsed(&datagram).unwrap();
+            assert!(headers.is_carrier_damaged && headers.tcp().is_some());
+            assert_eq!(transport_valid(&headers, &datagram), ChecksumStatus::Invalid);
+        }
+    }
+
+    #[test]
+    fn inner_lengths_stay_within_the_outer_ones() {
+        for version in [4, 6] {
+            for (layer, _, datagram) in tunnels(version) {
+                let headers = parsed(&datagram).unwrap();
+                let (outer_is_v4, low) = (datagram[0] >> 4 == 4, if version == 4 { 3 } else { 5 });
+                for change in [1, 40, 100] {
+                    let mut frame = [&datagram[..], &[0xaa; 200]].concat();
+                    frame[usize::from(headers.ip_offset) + low] += change;
+                    let end = headers.ip_total_len + u32::from(headers.ip_offset) + u32::from(change);
+                    let fits = usize::try_from(end).unwrap() <= datagram.len();
+                    let found = parsed(&frame);
+                    if fits {
+                        assert!(found.unwrap().tcp().is_some());
+                    } else if [Layer::Vxlan, Layer::Geneve].contains(&layer) {
+                        let headers = found.unwrap();
+                        assert_eq!((headers.transport, headers.protocol), (Transport::Other, 17));
+                        assert_eq!(headers.source.is_v4(), outer_is_v4);
+                        assert_eq!(headers.encapsulation.tunnel, Tunnel::NONE);
+                    } else {
+                        assert_eq!(found, Err(ParseError::IpTotalLength));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_that_is_not_stated_is_no_offload_within_a_tunnel() {
+        for (version, low) in [(4, 3), (6, 5)] {
+            let mut inner = wrap::tcp(version);
+            inner[low] = 0;
+            let ethertype = if version == 4 { IPV4 } else { IPV6 };
+            let bare = parsed(&ipv4(47, &gre(0, 0, ethertype, &inner)));
+            assert_eq!(bare, Err(ParseError::IpTotalLength));
+            let over_udp = ipv4(17, &udp(4789, &vxlan(5, &ethernet(ethertype, &inner))));
+            assert_eq!(parsed(&over_udp).map(|headers| headers.transport), Ok(Transport::Other));
+        }
+    }
+
+    #[test]
+    fn gre_around_something_else_stays_gre() {
+        let arp = ethernet(0x0806, &[0; 28]);
+        for packet in [gre(0, 0, 0x880b, &[0; 40]), gre(0, 0, ETHERNET, &arp), gre(1, 0, IPV4, &wrap::tcp(4))]
+        {
+            let headers = parsed(&ipv4(47, &packet)).unwrap();
+            assert_eq!((headers.transport, headers.protocol), (Transport::Other, 47));
+        }
+        let udp_within = parsed(&ipv4(47, &gre(0, 0, IPV4, &ipv4(17, &udp(53, b"query"))))).unwrap();
+        assert_eq!((udp_within.protocol, udp_within.ip_offset), (17, 24));
+    }
+
+    #[test]
+    fn headers_within_gre_that_are_not_there_are_told_by_why() {
+        let inner = ethernet(0x8100, &vlan(5, IPV4, &wrap::tcp(4)));
+        let whole = ipv4(47, &gre(0, 0, ETHERNET, &inner));
+        let wire_len = u32::try_from(whole.len()).unwrap();
+        for cut in 24..42 {
+            let captured = parse(LinkType::RawIp, &whole[..cut], wire_len);
+            assert_eq!(captured, Err(ParseError::TunnelTruncated), "{cut}");
+            let stated = parsed(&ipv4(47, &whole[20..cut]));
+            assert_eq!(stated, Err(ParseError::TunnelLength), "{cut}");
+        }
+        assert_eq!(parsed(&ipv4(4, &[])), Err(ParseError::IpHeaderTruncated));
+        assert_eq!(parsed(&ipv4(4, &wrap::tcp(6))), Err(ParseError::IpVersion));
+    }
+
+    #[test]
+    fn fragments_are_not_looked_into_at_any_depth() {
+        for (_, _, datagram) in tunnels(4).into_iter().filter(|(_, _, bytes)| bytes[0] >> 4 == 4) {
+            let offset = usize::from(parsed(&datagram).unwrap().ip_offset);
+            for place in [0, offset] {
+                let mut frame = datagram.clone();
+                frame[place + 6] = 0x20;
+                let headers = parsed(&frame).unwrap();
+                assert_eq!(headers.transport, Transport::Fragment);
+                assert_eq!(usize::from(headers.ip_offset), place);
+            }
+        }
+    }
+
+    #[test]
+    fn vlans_within_a_tunnel_belong_to_the_tunnel() {
+        let bridged = |id| ethernet(0x8100, &vlan(id, IPV4, &wrap::tcp(4)));
+        let over = |id| ethernet(0x8100, &vlan(9, IPV4, &ipv4(17, &udp(4789, &vxlan(5, &bridged(id))))));
+        let around = |frame: &[u8]| parse(LinkType::Ethernet, frame, 0).unwrap().encapsulation;
+        assert_eq!(around(&over(3)).vlan, [9, crate::NO_VLAN]);
+        assert_eq!(around(&over(3)), around(&over(3)));
+        assert_ne!(around(&over(3)).tunnel, around(&over(4)).tunnel);
+        assert_eq!(around(&over(0)).tunnel, Tunnel::NONE.within(Layer::Vxlan, 5));
+    }
+
+    #[test]
+    fn tunnels_nest_up_to_the_limit_of_layers() {
+        let (mut datagram, mut layers) = (wrap::tcp(4), 0);
+        while layers < LAYERS_MAX {
+            datagram = match layers % 4 {
+                0 => ipv4(4, &datagram),
+                1 => ipv6(4, &datagram),
+                2 => ipv6(47, &gre(0x8000, 0, IPV6, &datagram)),
+                _ => ipv4(17, &udp(4789, &vxlan(5, &ethernet(IPV6, &datagram)))),
+            };
+            layers += 1;
+        }
+        assert_eq!(parsed(&datagram).unwrap().tcp().unwrap().payload(&datagram), b"hello");
+        let over = ipv4(4, &datagram);
+        assert_eq!(parsed(&over), Err(ParseError::TooManyLayers));
+        // What carries the layers below a UDP datagram is not taken for UDP.
+        let over = ipv4(17, &udp(4789, &vxlan(5, &ethernet(IPV4, &datagram))));
+        assert_eq!(parsed(&over), Err(ParseError::TooManyLayers));
+        let tagged = ethernet(0x8100, &vlan(1, 0x8864, &pppoe(1, 0x0021, &datagram)));
+        assert_eq!(parse(LinkType::Ethernet, &tagged, 0), Err(ParseError::TooManyLayers));
+    }
+
+    /// `count` destination options headers of 2,048 bytes each, all padding, in front of a datagram of IPv6.
+    fn with_options(count: usize, datagram: &[u8]) -> Vec<u8> {
+        let mut headers = [&[60, 255][..], &[0; 2046]].concat().repeat(count);
+        headers[2048 * (count - 1)] = 41;
+        [&headers, datagram].concat()
+    }
+
+    #[test]
+    fn headers_beyond_64_kib_are_too_many() {
+        let mut datagram = ipv6(60, &with_options(1, &wrap::tcp(6)));
+        for _ in 0..3 {
+            datagram = ipv6(60, &with_options(8, &datagram));
+        }
+        assert!(parsed(&datagram).unwrap().tcp().is_some());
+        // A jumbogram has room for more.
+        let payload = with_options(7, &datagram);
+        let len = u32::try_from(payload.len() + 8).unwrap();
+        let jumbo = [&[60, 0, 0xc2, 4][..], &len.to_be_bytes(), &payload].concat();
+        let mut outer = ipv6(0, &[]);
+        outer.extend(jumbo);
+        assert_eq!(parsed(&outer), Err(ParseError::TooManyLayers));
+    }
+
+    #[test]
+    fn a_datagram_from_fragments_keeps_the_encapsulation_around_them() {
+        let frame = ethernet(0x8100, &vlan(9, 0x8864, &pppoe(7, 0x0021, &ipv4(4, &wrap::tcp(4)))));
+        let whole = parse(LinkType::Ethernet, &frame, 0).unwrap();
+        let session = ethernet(0x8100, &vlan(9, 0x8864, &pppoe(7, 0x0021, &ipv4(1, &[]))));
+        let around = parse(LinkType::Ethernet, &session, 0).unwrap().encapsulation;
+        let datagram = &frame[26..];
+        let headers = parse_datagram(datagram, around).unwrap();
+        assert_eq!(headers.encapsulation, whole.encapsulation);
+        assert_eq!(headers.tcp().unwrap().payload(datagram), b"hello");
+        assert_eq!(parse_datagram(&[], around), Err(ParseError::LinkTruncated));
+    }
+}
