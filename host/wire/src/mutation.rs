@@ -99,7 +99,7 @@ fn tunnels() -> Vec<Vec<u8>> {
         ethernet(0x8864, &pppoe(7, 0x0021, &four)),
         ethernet(0x88a8, &vlan(7, 0x8864, &pppoe(7, 0x0057, &six))),
         ethernet(IPV4, &ipv4(4, &ipv6(4, &four))),
-        ethernet(IPV6, &ipv6(41, &ipv4(41, &six))),
+        ethernet(IPV6, &ipv6(4, &ipv4(41, &six))),
         ethernet(IPV4, &ipv4(47, &gre(0xb000, 5, IPV4, &four))),
         ethernet(IPV4, &ipv4(47, &gre(0x2000, 5, ETHERNET, &bridged))),
         ethernet(IPV4, &ipv4(17, &udp(4789, &vxlan(5, &bridged)))),

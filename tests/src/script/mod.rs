@@ -23,13 +23,15 @@
 //!
 //! Also for packets: `win N`, `wscale N`, `mss N`, `ts VALUE:ECHO`, `signed` (an MD5 option), `urg N`, `badsum`,
 //! `captured N` (payload bytes within the snap length), `flow N` (another client port; its lines in the trace end in
-//! `flow N`).
+//! `flow N`), and what is around the datagram, each word around those before it: `vlan ID`, `pppoe SESSION`, `ipip`,
+//! `gre KEY`, `vxlan NETWORK`, `geneve NETWORK`.
 
 mod options;
 mod packet;
 mod recorder;
 mod run;
 mod text;
+mod wrap;
 
 use sluice_engine::Nanos;
 

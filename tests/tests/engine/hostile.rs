@@ -41,6 +41,7 @@ fn line() -> impl Strategy<Value = String> {
         1 => Just("win 0".to_owned()),
         1 => Just("captured 3".to_owned()),
         1 => Just("urg 2".to_owned()),
+        1 => Just("vlan 3 vxlan 5 gre 6".to_owned()),
     ];
     let packet = (any::<bool>(), flags, number(0), number(0), 0u32..12, options, 0u16..4, 0u64..400);
     let packet = packet.prop_map(|(is_client, flags, seq, ack, len, options, flow, step)| {
