@@ -104,6 +104,8 @@ fn tunnels() -> Vec<Vec<u8>> {
         ethernet(IPV4, &ipv4(47, &gre(0x2000, 5, ETHERNET, &bridged))),
         ethernet(IPV4, &ipv4(17, &udp(4789, &vxlan(5, &bridged)))),
         ethernet(IPV6, &ipv6(17, &udp(6081, &geneve(5, 2, IPV6, &six)))),
+        ethernet(IPV4, &ipv4(47, &gre(0x1000, 0, 0x88be, &[&[0x10; 8][..], &bridged].concat()))),
+        ethernet(IPV4, &ipv4(47, &gre(0, 0, 0x880b, &[&[0xff, 3, 0, 0x21][..], &four].concat()))),
         ethernet(IPV4, &deep),
     ]
 }

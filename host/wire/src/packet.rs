@@ -182,6 +182,8 @@ pub(crate) fn clip(bytes: &[u8], len: u32) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tunnel::{Layer, Tunnel};
+    use crate::wrap::{self, IPV4, ethernet, ipv4, pppoe, udp, vlan, vxlan};
     use crate::{ChecksumStatus, Segment, SeqNumber, TcpFlags, transport_valid};
 
     /// An Ethernet frame with IPv4, 32 bytes of TCP header and "hello".
@@ -360,5 +362,29 @@ mod tests {
         let headers = parsed(&frame[..written]);
         let tcp = headers.tcp().unwrap();
         assert_eq!((tcp.seq, tcp.ack, tcp.flags), (segment.seq, segment.ack, segment.flags));
+    }
+
+    #[test]
+    fn vlans_within_a_tunnel_belong_to_the_tunnel() {
+        let bridged = |id| ethernet(0x8100, &vlan(id, IPV4, &wrap::tcp(4)));
+        let over = |id| ethernet(0x8100, &vlan(9, IPV4, &ipv4(17, &udp(4789, &vxlan(5, &bridged(id))))));
+        let around = |frame: &[u8]| parse(LinkType::Ethernet, frame, 0).unwrap().encapsulation;
+        assert_eq!(around(&over(3)).vlan, [9, crate::NO_VLAN]);
+        assert_eq!(around(&over(3)), around(&over(3)));
+        assert_ne!(around(&over(3)).tunnel, around(&over(4)).tunnel);
+        assert_eq!(around(&over(0)).tunnel, Tunnel::NONE.within(Layer::Vxlan, 5));
+    }
+
+    #[test]
+    fn a_datagram_from_fragments_keeps_the_encapsulation_around_them() {
+        let frame = ethernet(0x8100, &vlan(9, 0x8864, &pppoe(7, 0x0021, &ipv4(4, &wrap::tcp(4)))));
+        let whole = parse(LinkType::Ethernet, &frame, 0).unwrap();
+        let session = ethernet(0x8100, &vlan(9, 0x8864, &pppoe(7, 0x0021, &ipv4(1, &[]))));
+        let around = parse(LinkType::Ethernet, &session, 0).unwrap().encapsulation;
+        let datagram = &frame[26..];
+        let headers = parse_datagram(datagram, around).unwrap();
+        assert_eq!(headers.encapsulation, whole.encapsulation);
+        assert_eq!(headers.tcp().unwrap().payload(datagram), b"hello");
+        assert_eq!(parse_datagram(&[], around), Err(ParseError::LinkTruncated));
     }
 }

@@ -1,4 +1,4 @@
-//! PPPoE sessions (RFC 2516): IP over PPP over Ethernet.
+//! PPPoE sessions (RFC 2516), and the PPP frames in them and elsewhere.
 
 use crate::encapsulation::{IpVersion, Network, unwrap_labels};
 use crate::error::ParseError;
@@ -17,8 +17,8 @@ const PPP_MPLS: u16 = 0x0281;
 /// the datagram: what lies behind it is padding.
 pub(crate) fn unwrap(frame: &[u8], offset: u16, network: &mut Network) -> Result<(), ParseError> {
     let rest = frame.get(usize::from(offset)..).unwrap_or_default();
-    let (header, payload) = rest.split_first_chunk::<6>().ok_or(ParseError::LinkTruncated)?;
-    let [version, code, session_high, session_low, len_high, len_low] = *header;
+    let [version, code, session_high, session_low, len_high, len_low] =
+        *rest.first_chunk::<6>().ok_or(ParseError::LinkTruncated)?;
     if [version, code] != SESSION {
         return Err(ParseError::NotIp);
     }
@@ -30,18 +30,26 @@ pub(crate) fn unwrap(frame: &[u8], offset: u16, network: &mut Network) -> Result
         return Err(ParseError::TunnelLength);
     }
     network.end = end;
-    let (protocol, protocol_len) = match *payload {
+    let session = u16::from_be_bytes([session_high, session_low]);
+    network.encapsulation.tunnel = network.encapsulation.tunnel.within(Layer::Pppoe, u32::from(session));
+    unwrap_ppp(frame, start, network)
+}
+
+/// Follows the PPP protocol number at `offset` to the IP header.
+pub(crate) fn unwrap_ppp(frame: &[u8], offset: u16, network: &mut Network) -> Result<(), ParseError> {
+    let rest = frame.get(usize::from(offset)..).unwrap_or_default();
+    // Address and control, which PPPoE leaves out and PPTP need not (RFC 1662 section 3.1).
+    let (rest, control_len) = rest.strip_prefix(&[0xff, 0x03]).map_or((rest, 0), |rest| (rest, 2));
+    let (protocol, protocol_len) = match *rest {
         // A protocol number is odd; an odd first byte is one without its upper byte (RFC 1661 section 6.5).
         [low, ..] if low & 1 == 1 => (u16::from(low), 1),
         [high, low, ..] => (u16::from_be_bytes([high, low]), 2),
         _ => return Err(ParseError::LinkTruncated),
     };
-    if len < protocol_len {
+    let start = offset.saturating_add(control_len).saturating_add(protocol_len);
+    if u32::from(start) > network.end {
         return Err(ParseError::TunnelLength);
     }
-    let session = u16::from_be_bytes([session_high, session_low]);
-    network.encapsulation.tunnel = network.encapsulation.tunnel.within(Layer::Pppoe, u32::from(session));
-    let start = start.saturating_add(protocol_len);
     match protocol {
         PPP_IPV4 => network.found(IpVersion::V4, start),
         PPP_IPV6 => network.found(IpVersion::V6, start),

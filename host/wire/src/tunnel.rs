@@ -57,6 +57,10 @@ pub(crate) enum Layer {
     Vxlan,
     /// Geneve, by network identifier.
     Geneve,
+    /// Frames that a switch mirrored.
+    Erspan,
+    /// PPP in GRE.
+    Pptp,
 }
 
 #[cfg(test)]
@@ -74,6 +78,8 @@ mod tests {
             Layer::KeyedGre,
             Layer::Vxlan,
             Layer::Geneve,
+            Layer::Erspan,
+            Layer::Pptp,
         ];
         let mut seen = HashSet::from([Tunnel::NONE]);
         for outer in kinds {
