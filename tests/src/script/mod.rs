@@ -9,6 +9,7 @@
 //! limit flows 2                 # flows, kept-bytes, ahead-bytes, ahead-segments, total-bytes
 //! timeout established 10s       # a field of `Timeouts`
 //! mid-stream off                # flows without a handshake are orphans
+//! networks one                  # VLANs and tunnels do not tell flows apart
 //! checksums off
 //! reader off                    # nobody peeks
 //! show packet-in                # ordinary packets too; or `bytes`, `counters`

@@ -2,7 +2,7 @@
 
 use sluice_engine::limits::{Limits, Timeouts};
 use sluice_engine::reassembly::Level;
-use sluice_engine::{Checksums, Config, PickUp};
+use sluice_engine::{Checksums, Config, Networks, PickUp};
 
 use super::text;
 
@@ -47,6 +47,7 @@ impl Options {
             ["limit", name, value] => set_limit(&mut self.config.limits, name, value)?,
             ["timeout", name, span] => set_timeout(&mut self.config.timeouts, name, span)?,
             ["mid-stream", "off"] => self.config.pick_up = PickUp::HandshakeOnly,
+            ["networks", "one"] => self.config.networks = Networks::One,
             ["checksums", "off"] => self.config.checksums = Checksums::Ignore,
             ["reader", "off"] => self.reads = false,
             ["show", "packet-in"] => self.shows_packets = true,

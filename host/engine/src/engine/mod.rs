@@ -32,6 +32,8 @@ pub struct Config {
     pub checksums: Checksums,
     /// Whether flows without a handshake are followed.
     pub pick_up: PickUp,
+    /// Whether VLANs and tunnels tell flows apart.
+    pub networks: Networks,
     /// Keys the flow table's hash; secret where strangers choose tuples, fixed where a run must be repeatable.
     pub seed: u64,
 }
@@ -43,6 +45,7 @@ impl Default for Config {
             timeouts: Timeouts::default(),
             checksums: Checksums::Verify,
             pick_up: PickUp::MidStream,
+            networks: Networks::Apart,
             seed: 0,
         }
     }
@@ -64,6 +67,15 @@ pub enum PickUp {
     MidStream,
     /// Their packets are orphans.
     HandshakeOnly,
+}
+
+/// What the encapsulation of packets says about their flow.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Networks {
+    /// Equal addresses and ports in two VLANs or tunnels are two flows.
+    Apart,
+    /// They are one: for taps that see each direction in a VLAN or tunnel of its own.
+    One,
 }
 
 struct Tenant {

@@ -1,8 +1,8 @@
 //! How flows begin.
 
-use sluice_wire::{TcpFlags, TcpHeader};
+use sluice_wire::{Encapsulation, TcpFlags, TcpHeader};
 
-use super::{Engine, PickUp};
+use super::{Engine, Networks, PickUp};
 use crate::event::Handler;
 use crate::flow::{Attachment, EndReason, Flow, FlowKey};
 use crate::tcp::{TcpState, acknowledges_syn};
@@ -23,9 +23,12 @@ pub(super) enum Found {
 impl Engine {
     /// Finds or opens the flow of the current segment.
     pub(super) fn find(&mut self, tcp: &TcpHeader, now: Nanos, handler: &mut dyn Handler) -> Found {
-        let Some(headers) = self.view.packet.as_ref().map(|packet| packet.headers) else {
+        let Some(mut headers) = self.view.packet.as_ref().map(|packet| packet.headers) else {
             return Found::Orphan;
         };
+        if self.config.networks == Networks::One {
+            headers.encapsulation = Encapsulation::NONE;
+        }
         let (key, sender_is_low) = FlowKey::of(&headers, tcp);
         if let Some(index) = self.view.flows.find(&key) {
             self.settle_overdue(index, now, handler);
