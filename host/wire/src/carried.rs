@@ -6,8 +6,9 @@
 use crate::checksum::ipv4_header_valid;
 use crate::encapsulation::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, IpVersion, Network, unwrap_all};
 use crate::error::ParseError;
-use crate::ip::{PROTOCOL_TCP, PROTOCOL_UDP};
-use crate::packet::{Headers, Transport, clip, datagram};
+use crate::ip::{IpHeader, PROTOCOL_TCP, PROTOCOL_UDP};
+use crate::packet::{clip, ip_header};
+use crate::tcp::{self, TcpHeader};
 use crate::tunnel::Layer;
 use crate::{ChecksumStatus, gre, pppoe, udp};
 
@@ -48,28 +49,63 @@ pub(crate) fn may_be(frame: &[u8], network: &Network) -> bool {
     protocol != Some(PROTOCOL_TCP)
 }
 
+/// A datagram on the way in.
+struct Datagram<'a> {
+    /// The frame that it is in.
+    frame: &'a [u8],
+    network: Network,
+    ip: IpHeader,
+}
+
+impl<'a> Datagram<'a> {
+    /// Bytes from the start of the frame to what follows the IP header.
+    fn payload_offset(&self) -> u32 {
+        u32::from(self.network.offset).saturating_add(u32::from(self.ip.header_len))
+    }
+
+    /// Bytes that follow the IP header.
+    fn payload_len(&self) -> u32 {
+        self.ip.total_len.saturating_sub(u32::from(self.ip.header_len))
+    }
+
+    /// What was captured of them.
+    fn payload(&self) -> &'a [u8] {
+        let start = usize::try_from(self.payload_offset()).unwrap_or(usize::MAX);
+        clip(self.frame.get(start..).unwrap_or_default(), self.payload_len())
+    }
+
+    /// The header and what was captured behind it.
+    fn bytes(&self) -> &'a [u8] {
+        self.frame.get(usize::from(self.network.offset)..).unwrap_or_default()
+    }
+}
+
 /// Follows tunnels from the datagram at `network` to the innermost one that parses, and gives its place.
 #[cold]
 #[inline(never)]
-pub(crate) fn descend(frame: &[u8], mut network: Network) -> Result<Network, ParseError> {
-    let mut headers = datagram(frame, &network)?;
+pub(crate) fn descend(frame: &[u8], network: Network) -> Result<Network, ParseError> {
+    let mut datagram = Datagram { frame, network, ip: IpHeader::EMPTY };
+    ip_header(frame, &network, &mut datagram.ip)?;
     let mut udp = None;
     let error = loop {
-        if headers.transport != Transport::Other {
-            return Ok(network);
-        }
-        let carried = match carried(frame, &headers) {
+        let carried = match carried(&datagram, udp.is_some()) {
             Ok(Some(carried)) => carried,
-            Ok(None) => return Ok(network),
+            Ok(None) => return Ok(datagram.network),
             Err(error) => break error,
         };
-        if headers.protocol == PROTOCOL_UDP {
-            udp = Some(network);
+        if datagram.ip.protocol == PROTOCOL_UDP {
+            udp = Some(datagram.network);
         }
-        match enter(frame, &headers, &carried, network.layers) {
-            Ok(Some(inner)) => (headers, network) = inner,
-            Ok(None) => return Ok(network),
+        match enter(&datagram, &carried) {
+            Ok(Some(inner)) => datagram.network = inner,
+            Ok(None) => return Ok(datagram.network),
             Err(error) => break error,
+        }
+        if let Err(error) = ip_header(frame, &datagram.network, &mut datagram.ip) {
+            break error;
+        }
+        if !states_length(&datagram) {
+            break ParseError::IpTotalLength;
         }
     };
     match udp {
@@ -78,23 +114,42 @@ pub(crate) fn descend(frame: &[u8], mut network: Network) -> Result<Network, Par
     }
 }
 
-/// The headers of the datagram that another one carries, and its place; `None` when it carries something else than IP.
-fn enter(
-    frame: &[u8],
-    outer: &Headers,
-    carried: &Carried,
-    layers: u8,
-) -> Result<Option<(Headers, Network)>, ParseError> {
-    let base = outer.transport_offset();
-    let end = base.saturating_add(carried.end);
-    let mut network = Network {
-        layers,
-        encapsulation: outer.encapsulation,
-        is_carrier_damaged: outer.is_carrier_damaged
-            || carried.checksum == ChecksumStatus::Invalid
-            || !has_valid_header(frame, outer),
-        ..Network::start(end)
+/// What a datagram carries; `None` when it is no tunnel. The headers of TCP are looked at if they decide whether a UDP
+/// datagram around them is a tunnel.
+fn carried(datagram: &Datagram<'_>, is_within_udp: bool) -> Result<Option<Carried>, ParseError> {
+    let (payload, len) = (datagram.payload(), datagram.payload_len());
+    let ip = |ethertype| Carried {
+        layer: Layer::IpInIp,
+        id: 0,
+        ethertype,
+        start: 0,
+        end: len,
+        checksum: ChecksumStatus::Unverifiable,
     };
+    if datagram.ip.fragment.is_some() {
+        return Ok(None);
+    }
+    match datagram.ip.protocol {
+        PROTOCOL_IPV4 => Ok(Some(ip(ETHERTYPE_IPV4))),
+        PROTOCOL_IPV6 => Ok(Some(ip(ETHERTYPE_IPV6))),
+        PROTOCOL_GRE => gre::parse(payload, len),
+        PROTOCOL_UDP => Ok(udp::parse(payload, len, &datagram.ip)),
+        PROTOCOL_TCP if is_within_udp => {
+            let mut header = TcpHeader::EMPTY;
+            tcp::parse(payload, len, datagram.payload_offset(), &mut header).map(|()| None)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The place of the IP header in what a datagram carries; `None` when it carries something else than IP.
+fn enter(outer: &Datagram<'_>, carried: &Carried) -> Result<Option<Network>, ParseError> {
+    let (frame, base) = (outer.frame, outer.payload_offset());
+    let end = base.saturating_add(carried.end);
+    let is_damaged = carried.checksum == ChecksumStatus::Invalid
+        || outer.ip.source.is_v4() && !ipv4_header_valid(outer.bytes());
+    let mut network = Network { end, ..outer.network };
+    network.is_carrier_damaged |= is_damaged;
     network.pass()?;
     network.encapsulation.tunnel = network.encapsulation.tunnel.within(carried.layer, carried.id);
     let inside = clip(frame, end);
@@ -112,17 +167,12 @@ fn enter(
     } else {
         unwrap_all(inside, start, ethertype, network)
     };
-    let network = match followed {
-        Ok(network) => network,
-        Err(ParseError::NotIp) => return Ok(None),
-        Err(ParseError::LinkTruncated) => return Err(cut(frame, end)),
-        Err(error) => return Err(error),
-    };
-    let inner = datagram(frame, &network)?;
-    if !states_length(frame, &inner) {
-        return Err(ParseError::IpTotalLength);
+    match followed {
+        Ok(network) => Ok(Some(network)),
+        Err(ParseError::NotIp) => Ok(None),
+        Err(ParseError::LinkTruncated) => Err(cut(frame, end)),
+        Err(error) => Err(error),
     }
-    Ok(Some((inner, network)))
 }
 
 /// Why headers within a tunnel that ends at `end` are not all there.
@@ -133,39 +183,11 @@ fn cut(frame: &[u8], end: u32) -> ParseError {
 
 /// Whether a TCP datagram's header says how long it is. Segmentation offload leaves that out in what a host hands to
 /// its network card, not in what it wraps; and padding of an inner Ethernet frame would pass for payload.
-fn states_length(frame: &[u8], headers: &Headers) -> bool {
-    let header = frame.get(usize::from(headers.ip_offset)..).unwrap_or_default();
-    match header {
+fn states_length(datagram: &Datagram<'_>) -> bool {
+    match datagram.bytes() {
         [first, _, high, low, ..] if first >> 4 == 4 => (*high, *low) != (0, 0),
         [_, _, _, _, high, low, next, ..] => *next != PROTOCOL_TCP || (*high, *low) != (0, 0),
         _ => false,
-    }
-}
-
-/// Whether the header of a datagram that carries another has a correct checksum, if it is IPv4's.
-fn has_valid_header(frame: &[u8], headers: &Headers) -> bool {
-    !headers.source.is_v4()
-        || ipv4_header_valid(frame.get(usize::from(headers.ip_offset)..).unwrap_or_default())
-}
-
-/// What a datagram carries; `None` when it is no tunnel.
-fn carried(frame: &[u8], headers: &Headers) -> Result<Option<Carried>, ParseError> {
-    let payload = headers.ip_payload(frame);
-    let len = headers.ip_payload_len();
-    let ip = |ethertype| Carried {
-        layer: Layer::IpInIp,
-        id: 0,
-        ethertype,
-        start: 0,
-        end: len,
-        checksum: ChecksumStatus::Unverifiable,
-    };
-    match headers.protocol {
-        PROTOCOL_IPV4 => Ok(Some(ip(ETHERTYPE_IPV4))),
-        PROTOCOL_IPV6 => Ok(Some(ip(ETHERTYPE_IPV6))),
-        PROTOCOL_GRE => gre::parse(payload, len),
-        PROTOCOL_UDP => Ok(udp::parse(payload, headers)),
-        _ => Ok(None),
     }
 }
 
@@ -175,7 +197,7 @@ mod tests {
     use crate::wrap::{
         self, ETHERNET, IPV4, IPV6, ethernet, geneve, gre, ipv4, ipv6, pppoe, udp, vlan, vxlan,
     };
-    use crate::{LAYERS_MAX, LinkType, Tunnel, parse, transport_valid};
+    use crate::{Headers, LAYERS_MAX, LinkType, Transport, Tunnel, parse, transport_valid};
 
     fn parsed(datagram: &[u8]) -> Result<Headers, ParseError> {
         parse(LinkType::RawIp, datagram, u32::try_from(datagram.len()).unwrap())
@@ -238,25 +260,6 @@ mod tests {
                     assert_eq!(transport_valid(&headers, &frame), ChecksumStatus::Invalid);
                 }
             }
-        }
-    }
-
-    #[test]
-    fn a_tunnel_with_a_wrong_checksum_of_its_own_makes_the_segment_invalid() {
-        let inner = wrap::tcp(4);
-        let frame = ethernet(IPV4, &inner);
-        let mut header = ipv4(4, &inner);
-        header[11] ^= 1;
-        let mut checked = ipv4(47, &gre(0x8000, 0, IPV4, &inner));
-        checked[25] ^= 1;
-        let mut outermost = ipv4(47, &gre(0, 0, IPV4, &ipv4(4, &inner)));
-        outermost[11] ^= 1;
-        let mut summed = udp(4789, &vxlan(5, &frame));
-        summed[7] = 1;
-        for datagram in [header, checked, outermost, ipv4(17, &summed), ipv6(17, &summed)] {
-            let headers = parsed(&datagram).unwrap();
-            assert!(headers.is_carrier_damaged && headers.tcp().is_some());
-            assert_eq!(transport_valid(&headers, &datagram), ChecksumStatus::Invalid);
         }
     }
 

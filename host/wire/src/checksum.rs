@@ -1,7 +1,7 @@
 //! The internet checksum (RFC 1071) of IPv4 headers and TCP segments.
 
 use crate::address::IpAddress;
-use crate::ip::{PROTOCOL_TCP, PROTOCOL_UDP};
+use crate::ip::{IpHeader, PROTOCOL_TCP, PROTOCOL_UDP};
 use crate::packet::{Headers, Transport};
 
 /// What a checksum says about a segment.
@@ -55,11 +55,11 @@ pub fn transport_valid(headers: &Headers, frame: &[u8]) -> ChecksumStatus {
 
 /// Verifies the UDP checksum of a datagram of `len` bytes (RFC 768); none, which is zero, is right in tunnels over IPv6
 /// too (RFC 6935). `datagram` is what was captured of it.
-pub(crate) fn udp_valid(headers: &Headers, datagram: &[u8], len: u32) -> ChecksumStatus {
-    if headers.rerouted || u32::try_from(datagram.len()) != Ok(len) || datagram.get(6..8) == Some(&[0, 0]) {
+pub(crate) fn udp_valid(ip: &IpHeader, datagram: &[u8], len: u32) -> ChecksumStatus {
+    if ip.rerouted || u32::try_from(datagram.len()) != Ok(len) || datagram.get(6..8) == Some(&[0, 0]) {
         return ChecksumStatus::Unverifiable;
     }
-    pseudo_header(headers.source, headers.destination, PROTOCOL_UDP, len).bytes(datagram).status()
+    pseudo_header(ip.source, ip.destination, PROTOCOL_UDP, len).bytes(datagram).status()
 }
 
 /// Verifies the checksum over a GRE packet of `len` bytes, which has no pseudo header (RFC 2784 section 2.4).
@@ -158,6 +158,8 @@ impl Sum {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wrap::{self, IPV4, ethernet, gre, ipv4, ipv6, udp, vxlan};
+    use crate::{LinkType, parse};
 
     /// RFC 1071's definition, word by word.
     fn naive(bytes: &[u8]) -> u16 {
@@ -211,5 +213,24 @@ mod tests {
         let ipv4 = [&source[..], &destination[..], &[0, 6, 0, 20]].concat();
         let mapped = pseudo_header(IpAddress::v4(source), IpAddress::v4(destination), PROTOCOL_TCP, 20);
         assert_eq!(u16::from_be(mapped.fold()), naive(&ipv4));
+    }
+
+    #[test]
+    fn a_tunnel_with_a_wrong_checksum_of_its_own_makes_the_segment_invalid() {
+        let inner = wrap::tcp(4);
+        let frame = ethernet(IPV4, &inner);
+        let mut header = ipv4(4, &inner);
+        header[11] ^= 1;
+        let mut checked = ipv4(47, &gre(0x8000, 0, IPV4, &inner));
+        checked[25] ^= 1;
+        let mut outermost = ipv4(47, &gre(0, 0, IPV4, &ipv4(4, &inner)));
+        outermost[11] ^= 1;
+        let mut summed = udp(4789, &vxlan(5, &frame));
+        summed[7] = 1;
+        for datagram in [header, checked, outermost, ipv4(17, &summed), ipv6(17, &summed)] {
+            let headers = parse(LinkType::RawIp, &datagram, 0).unwrap();
+            assert!(headers.is_carrier_damaged && headers.tcp().is_some());
+            assert_eq!(transport_valid(&headers, &datagram), ChecksumStatus::Invalid);
+        }
     }
 }

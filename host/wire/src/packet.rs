@@ -138,16 +138,22 @@ fn innermost(frame: &[u8], network: &mut Network) -> Result<Headers, ParseError>
     datagram(frame, network)
 }
 
-/// The headers of the datagram at `network`, whatever it carries.
+/// Parses the IP header at `network`.
 #[inline]
-pub(crate) fn datagram(frame: &[u8], network: &Network) -> Result<Headers, ParseError> {
+pub(crate) fn ip_header(frame: &[u8], network: &Network, ip: &mut IpHeader) -> Result<(), ParseError> {
     let packet = frame.get(usize::from(network.offset)..).unwrap_or_default();
     let packet_len = network.end.saturating_sub(u32::from(network.offset));
-    let mut ip = IpHeader::EMPTY;
     match network.version {
-        IpVersion::V4 => ipv4::parse(packet, packet_len, &mut ip)?,
-        IpVersion::V6 => ipv6::parse(packet, packet_len, &mut ip)?,
+        IpVersion::V4 => ipv4::parse(packet, packet_len, ip),
+        IpVersion::V6 => ipv6::parse(packet, packet_len, ip),
     }
+}
+
+/// The headers of the datagram at `network`, whatever it carries.
+#[inline]
+fn datagram(frame: &[u8], network: &Network) -> Result<Headers, ParseError> {
+    let mut ip = IpHeader::EMPTY;
+    ip_header(frame, network, &mut ip)?;
     let mut headers = Headers {
         encapsulation: network.encapsulation,
         ip_offset: network.offset,

@@ -3,7 +3,8 @@
 use crate::ChecksumStatus;
 use crate::carried::{Carried, ETHERTYPE_ETHERNET};
 use crate::checksum::udp_valid;
-use crate::packet::{Headers, clip};
+use crate::ip::IpHeader;
+use crate::packet::clip;
 use crate::tunnel::Layer;
 
 /// The UDP ports of VXLAN: IANA's, and the one that Linux had before and still takes by default.
@@ -16,13 +17,13 @@ const GENEVE_LEN: u32 = 8;
 
 /// What a UDP datagram carries, by its destination port.
 ///
-/// `payload` is what was captured of the datagram with its header, `headers` are those of the IP packet. `None` for UDP
-/// that is no tunnel, also by what its own header says.
-pub(crate) fn parse(payload: &[u8], headers: &Headers) -> Option<Carried> {
+/// `payload` is what was captured of the datagram with its header, `len` are its bytes by the IP header `ip`. `None`
+/// for UDP that is no tunnel, also by what its own header says.
+pub(crate) fn parse(payload: &[u8], len: u32, ip: &IpHeader) -> Option<Carried> {
     let (header, rest) = payload.split_first_chunk::<8>()?;
     let [_, _, port_high, port_low, len_high, len_low, ..] = *header;
     let end = u32::from(u16::from_be_bytes([len_high, len_low]));
-    if end < UDP_LEN || end > headers.ip_payload_len() {
+    if end < UDP_LEN || end > len {
         return None;
     }
     let port = u16::from_be_bytes([port_high, port_low]);
@@ -34,7 +35,7 @@ pub(crate) fn parse(payload: &[u8], headers: &Headers) -> Option<Carried> {
         return None;
     };
     carried.end = end;
-    carried.checksum = udp_valid(headers, clip(payload, end), end);
+    carried.checksum = udp_valid(ip, clip(payload, end), end);
     Some(carried)
 }
 
