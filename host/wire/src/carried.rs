@@ -6,39 +6,20 @@
 use crate::checksum::ipv4_header_valid;
 use crate::encapsulation::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, IpVersion, Network, unwrap_all};
 use crate::error::ParseError;
+use crate::extension::is_extension;
 use crate::ip::{IpHeader, PROTOCOL_TCP, PROTOCOL_UDP};
 use crate::packet::{clip, ip_header};
 use crate::tcp::{self, TcpHeader};
-use crate::tunnel::Layer;
+use crate::tunnel::{Carried, ETHERTYPE_ETHERNET, ETHERTYPE_PPP, Layer};
 use crate::{ChecksumStatus, gre, pppoe, udp};
 
 const PROTOCOL_IPV4: u8 = 4;
 const PROTOCOL_IPV6: u8 = 41;
 const PROTOCOL_GRE: u8 = 47;
 
-/// Transparent Ethernet bridging: an Ethernet frame without its check sequence follows.
-pub(crate) const ETHERTYPE_ETHERNET: u16 = 0x6558;
+const IPV6_LEN: usize = 40;
 
-/// A PPP frame follows.
-pub(crate) const ETHERTYPE_PPP: u16 = 0x880b;
-
-/// What a tunnel header leads to; lengths are in bytes and count from the end of the IP header before it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Carried {
-    pub(crate) layer: Layer,
-    /// Session, key or network identifier.
-    pub(crate) id: u32,
-    /// What the carried bytes are.
-    pub(crate) ethertype: u16,
-    /// Where they start.
-    pub(crate) start: u32,
-    /// Where they end.
-    pub(crate) end: u32,
-    /// The checksum of the tunnel header, where it has one.
-    pub(crate) checksum: ChecksumStatus,
-}
-
-/// Whether [`descend`] is worth its price: the IP header at `network` is not followed by TCP.
+/// Whether [`descend`] is worth its price for the IP header at `network`.
 #[inline]
 pub(crate) fn may_be(frame: &[u8], network: &Network) -> bool {
     let header = frame.get(usize::from(network.offset)..).and_then(|packet| packet.first_chunk::<20>());
@@ -46,7 +27,26 @@ pub(crate) fn may_be(frame: &[u8], network: &Network) -> bool {
         IpVersion::V4 => header[9],
         IpVersion::V6 => header[6],
     });
-    protocol != Some(PROTOCOL_TCP)
+    protocol != Some(PROTOCOL_TCP) && may_carry(frame, network.offset, protocol)
+}
+
+/// Whether a protocol is that of a tunnel, or of an IPv6 extension header that may precede one.
+#[cold]
+#[inline(never)]
+fn may_carry(frame: &[u8], offset: u16, protocol: Option<u8>) -> bool {
+    let packet = frame.get(usize::from(offset)..).unwrap_or_default();
+    match protocol {
+        Some(PROTOCOL_UDP) => {
+            let header_len = match packet.first() {
+                Some(first) if first >> 4 == 4 => usize::from(first & 0x0f) << 2,
+                _ => IPV6_LEN,
+            };
+            udp::is_tunnel(packet.get(header_len..).unwrap_or_default())
+        }
+        Some(PROTOCOL_IPV4 | PROTOCOL_IPV6 | PROTOCOL_GRE) => true,
+        Some(other) => is_extension(other),
+        None => false,
+    }
 }
 
 /// A datagram on the way in.

@@ -2,11 +2,10 @@
 //! (ERSPAN, draft-foschiano-erspan); as PPTP has it (RFC 2637).
 
 use crate::ChecksumStatus;
-use crate::carried::{Carried, ETHERTYPE_ETHERNET, ETHERTYPE_PPP};
 use crate::checksum::gre_valid;
 use crate::error::ParseError;
 use crate::packet::clip;
-use crate::tunnel::Layer;
+use crate::tunnel::{Carried, ETHERTYPE_ETHERNET, ETHERTYPE_PPP, Layer};
 
 const CHECKSUM: u16 = 0x8000;
 const ROUTING: u16 = 0x4000;

@@ -1,6 +1,8 @@
-//! The tunnels around a datagram as one number.
+//! The tunnels around a datagram as one number, and what a tunnel header says.
 
 use std::hash::{DefaultHasher, Hasher};
+
+use crate::ChecksumStatus;
 
 /// The tunnels around a datagram, outermost first, with what both directions of each have in common: its kind, and the
 /// session, key or network identifier in its header.
@@ -61,6 +63,28 @@ pub(crate) enum Layer {
     Erspan,
     /// PPP in GRE.
     Pptp,
+}
+
+/// Transparent Ethernet bridging: an Ethernet frame without its check sequence follows.
+pub(crate) const ETHERTYPE_ETHERNET: u16 = 0x6558;
+
+/// A PPP frame follows.
+pub(crate) const ETHERTYPE_PPP: u16 = 0x880b;
+
+/// What a tunnel header leads to; lengths are in bytes and count from the end of the IP header before it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Carried {
+    pub(crate) layer: Layer,
+    /// Session, key or network identifier.
+    pub(crate) id: u32,
+    /// What the carried bytes are.
+    pub(crate) ethertype: u16,
+    /// Where they start.
+    pub(crate) start: u32,
+    /// Where they end.
+    pub(crate) end: u32,
+    /// The checksum of the tunnel header, where it has one.
+    pub(crate) checksum: ChecksumStatus,
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! Tunnels over UDP: VXLAN (RFC 7348), Geneve (RFC 8926).
 
 use crate::ChecksumStatus;
-use crate::carried::{Carried, ETHERTYPE_ETHERNET};
 use crate::checksum::udp_valid;
 use crate::ip::IpHeader;
 use crate::packet::clip;
-use crate::tunnel::Layer;
+use crate::tunnel::{Carried, ETHERTYPE_ETHERNET, Layer};
 
 /// The UDP ports of VXLAN: IANA's, and the one that Linux had before and still takes by default.
 const PORTS_VXLAN: [u16; 2] = [4789, 8472];
@@ -15,18 +14,28 @@ const UDP_LEN: u32 = 8;
 const VXLAN_LEN: u32 = 8;
 const GENEVE_LEN: u32 = 8;
 
+/// Whether a UDP datagram goes to the port of a tunnel.
+pub(crate) fn is_tunnel(payload: &[u8]) -> bool {
+    destination_port(payload).is_some_and(|port| port == PORT_GENEVE || PORTS_VXLAN.contains(&port))
+}
+
+fn destination_port(payload: &[u8]) -> Option<u16> {
+    let [_, _, high, low] = *payload.first_chunk::<4>()?;
+    Some(u16::from_be_bytes([high, low]))
+}
+
 /// What a UDP datagram carries, by its destination port.
 ///
 /// `payload` is what was captured of the datagram with its header, `len` are its bytes by the IP header `ip`. `None`
 /// for UDP that is no tunnel, also by what its own header says.
 pub(crate) fn parse(payload: &[u8], len: u32, ip: &IpHeader) -> Option<Carried> {
+    let port = destination_port(payload)?;
     let (header, rest) = payload.split_first_chunk::<8>()?;
-    let [_, _, port_high, port_low, len_high, len_low, ..] = *header;
+    let [_, _, _, _, len_high, len_low, ..] = *header;
     let end = u32::from(u16::from_be_bytes([len_high, len_low]));
     if end < UDP_LEN || end > len {
         return None;
     }
-    let port = u16::from_be_bytes([port_high, port_low]);
     let mut carried = if PORTS_VXLAN.contains(&port) {
         vxlan(rest)?
     } else if port == PORT_GENEVE {
