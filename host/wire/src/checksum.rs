@@ -1,7 +1,7 @@
 //! The internet checksum (RFC 1071) of IPv4 headers and TCP segments.
 
 use crate::address::IpAddress;
-use crate::ip::PROTOCOL_TCP;
+use crate::ip::{IpHeader, PROTOCOL_TCP, PROTOCOL_UDP};
 use crate::packet::{Headers, Transport};
 
 /// What a checksum says about a segment.
@@ -33,19 +33,43 @@ pub fn ipv4_header_valid(header: &[u8]) -> bool {
 }
 
 /// Verifies the TCP checksum of a parsed frame over the pseudo header of its IP version (RFC 9293 section 3.1,
-/// RFC 8200 section 8.1). `frame` is what `headers` were parsed from.
+/// RFC 8200 section 8.1). `frame` is what `headers` were parsed from. In a tunnel with a wrong checksum of its own
+/// nothing is valid.
 #[inline]
 #[must_use]
 pub fn transport_valid(headers: &Headers, frame: &[u8]) -> ChecksumStatus {
     let Transport::Tcp(tcp) = &headers.transport else {
         return ChecksumStatus::Unverifiable;
     };
+    if headers.is_carrier_damaged {
+        return ChecksumStatus::Invalid;
+    }
     if headers.rerouted || tcp.captured_len != tcp.payload_len {
         return ChecksumStatus::Unverifiable;
     }
     let segment = headers.ip_payload(frame);
-    let pseudo = pseudo_header(headers.source, headers.destination, headers.ip_payload_len());
-    if pseudo.bytes(segment).fold() == 0xffff { ChecksumStatus::Valid } else { ChecksumStatus::Invalid }
+    pseudo_header(headers.source, headers.destination, PROTOCOL_TCP, headers.ip_payload_len())
+        .bytes(segment)
+        .status()
+}
+
+/// Verifies the UDP checksum of a datagram of `len` bytes (RFC 768); none, which is zero, is right in tunnels over IPv6
+/// too (RFC 6935). `datagram` is what was captured of it.
+pub(crate) fn udp_valid(ip: &IpHeader, datagram: &[u8], len: u32) -> ChecksumStatus {
+    if ip.rerouted || u32::try_from(datagram.len()) != Ok(len) || datagram.get(6..8) == Some(&[0, 0]) {
+        return ChecksumStatus::Unverifiable;
+    }
+    pseudo_header(ip.source, ip.destination, PROTOCOL_UDP, len).bytes(datagram).status()
+}
+
+/// Verifies the checksum over a GRE packet of `len` bytes, which has no pseudo header (RFC 2784 section 2.4).
+/// `packet` is what was captured of it.
+pub(crate) fn gre_valid(packet: &[u8], len: u32) -> ChecksumStatus {
+    if u32::try_from(packet.len()) == Ok(len) {
+        Sum::default().bytes(packet).status()
+    } else {
+        ChecksumStatus::Unverifiable
+    }
 }
 
 /// The checksum to put into an IPv4 header whose checksum field is zero.
@@ -60,16 +84,16 @@ pub fn ipv4_header_checksum(header: &[u8]) -> u16 {
 #[must_use]
 pub fn tcp_checksum(source: IpAddress, destination: IpAddress, segment: &[u8]) -> u16 {
     let len = u32::try_from(segment.len()).unwrap_or(u32::MAX);
-    pseudo_header(source, destination, len).bytes(segment).checksum()
+    pseudo_header(source, destination, PROTOCOL_TCP, len).bytes(segment).checksum()
 }
 
-/// The sum of the pseudo header of a TCP segment of `len` bytes.
+/// The sum of the pseudo header of a segment of `len` bytes.
 ///
 /// One form serves both versions: the 0xffff in a v4-mapped address is zero in one's complement, and the
 /// other fields differ in their place only.
 #[inline]
-fn pseudo_header(source: IpAddress, destination: IpAddress, len: u32) -> Sum {
-    Sum::default().bytes(&source.0).bytes(&destination.0).bytes(&len.to_be_bytes()).bytes(&[0, PROTOCOL_TCP])
+fn pseudo_header(source: IpAddress, destination: IpAddress, protocol: u8, len: u32) -> Sum {
+    Sum::default().bytes(&source.0).bytes(&destination.0).bytes(&len.to_be_bytes()).bytes(&[0, protocol])
 }
 
 /// A one's complement sum of 16-bit words before it is folded.
@@ -119,6 +143,12 @@ impl Sum {
         u16::try_from(sum).unwrap_or(u16::MAX)
     }
 
+    /// What a sum over everything, the checksum included, says.
+    #[inline]
+    fn status(self) -> ChecksumStatus {
+        if self.fold() == 0xffff { ChecksumStatus::Valid } else { ChecksumStatus::Invalid }
+    }
+
     /// The complement of the sum, as a number: what is written big-endian into a header.
     fn checksum(self) -> u16 {
         u16::from_be(!self.fold())
@@ -128,6 +158,8 @@ impl Sum {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wrap::{self, IPV4, ethernet, gre, ipv4, ipv6, udp, vxlan};
+    use crate::{LinkType, parse};
 
     /// RFC 1071's definition, word by word.
     fn naive(bytes: &[u8]) -> u16 {
@@ -179,7 +211,26 @@ mod tests {
     fn the_pseudo_header_of_ipv4_equals_its_mapped_form() {
         let (source, destination) = ([192, 0, 2, 1], [198, 51, 100, 7]);
         let ipv4 = [&source[..], &destination[..], &[0, 6, 0, 20]].concat();
-        let mapped = pseudo_header(IpAddress::v4(source), IpAddress::v4(destination), 20);
+        let mapped = pseudo_header(IpAddress::v4(source), IpAddress::v4(destination), PROTOCOL_TCP, 20);
         assert_eq!(u16::from_be(mapped.fold()), naive(&ipv4));
+    }
+
+    #[test]
+    fn a_tunnel_with_a_wrong_checksum_of_its_own_makes_the_segment_invalid() {
+        let inner = wrap::tcp(4);
+        let frame = ethernet(IPV4, &inner);
+        let mut header = ipv4(4, &inner);
+        header[11] ^= 1;
+        let mut checked = ipv4(47, &gre(0x8000, 0, IPV4, &inner));
+        checked[25] ^= 1;
+        let mut outermost = ipv4(47, &gre(0, 0, IPV4, &ipv4(4, &inner)));
+        outermost[11] ^= 1;
+        let mut summed = udp(4789, &vxlan(5, &frame));
+        summed[7] = 1;
+        for datagram in [header, checked, outermost, ipv4(17, &summed), ipv6(17, &summed)] {
+            let headers = parse(LinkType::RawIp, &datagram, 0).unwrap();
+            assert!(headers.is_carrier_damaged && headers.tcp().is_some());
+            assert_eq!(transport_valid(&headers, &datagram), ChecksumStatus::Invalid);
+        }
     }
 }

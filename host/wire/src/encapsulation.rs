@@ -1,6 +1,8 @@
-//! VLAN tags and MPLS labels between the link header and the IP header.
+//! What lies between the link header and an IP header: VLAN tags, MPLS labels, PPPoE.
 
 use crate::error::ParseError;
+use crate::pppoe;
+use crate::tunnel::{Layer, Tunnel};
 
 /// VLAN tags that may precede IP. Two are in use; a stack that does not end only makes us loop.
 pub const VLAN_TAGS_MAX: usize = 4;
@@ -8,43 +10,53 @@ pub const VLAN_TAGS_MAX: usize = 4;
 /// MPLS labels that may precede IP. Networks use up to five; a stack that does not end only makes us loop.
 pub const MPLS_LABELS_MAX: usize = 8;
 
+/// Headers that may precede the innermost IP header, each VLAN tag, MPLS label and tunnel counted.
+///
+/// Overlays in use nest three or four. A frame of nothing but headers costs as much as hundreds of frames, and Suricata
+/// and others stop at the same number.
+pub const LAYERS_MAX: u8 = 16;
+
 /// The VLAN id of a tag that is not there.
 pub const NO_VLAN: u16 = 0xffff;
 
 /// The MPLS label of a packet without labels.
 pub const NO_LABEL: u32 = u32::MAX;
 
-const ETHERTYPE_IPV4: u16 = 0x0800;
-const ETHERTYPE_IPV6: u16 = 0x86dd;
+pub(crate) const ETHERTYPE_IPV4: u16 = 0x0800;
+pub(crate) const ETHERTYPE_IPV6: u16 = 0x86dd;
 const ETHERTYPE_8021Q: u16 = 0x8100;
 const ETHERTYPE_8021AD: u16 = 0x88a8;
 const ETHERTYPE_QINQ: u16 = 0x9100;
 const ETHERTYPE_MPLS: u16 = 0x8847;
 const ETHERTYPE_MPLS_UPSTREAM: u16 = 0x8848;
+const ETHERTYPE_PPPOE_SESSION: u16 = 0x8864;
 
 /// The virtual network that a packet came in: equal address pairs in different ones are different flows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 pub struct Encapsulation {
-    /// The outermost two VLAN ids, outer first, 1 to 4095; [`NO_VLAN`] where there is none.
+    /// The outermost two VLAN ids around all tunnels, outer first, 1 to 4095; [`NO_VLAN`] where there is none.
     ///
     /// A tag with id 0 carries a priority and no VLAN (IEEE 802.1Q section 6.9); hosts send it in one direction
     /// only, so it does not count.
     pub vlan: [u16; 2],
-    /// The MPLS label at the bottom of the stack, 20 bits; [`NO_LABEL`] without MPLS.
+    /// The MPLS label at the bottom of the innermost stack, 20 bits; [`NO_LABEL`] without MPLS.
     pub mpls: u32,
+    /// The tunnels, and the VLANs that `vlan` has no room for.
+    pub tunnel: Tunnel,
 }
 
 impl Encapsulation {
-    /// A packet without tags and labels.
-    pub const NONE: Self = Self { vlan: [NO_VLAN; 2], mpls: NO_LABEL };
+    /// A packet without tags, labels and tunnels.
+    pub const NONE: Self = Self { vlan: [NO_VLAN; 2], mpls: NO_LABEL, tunnel: Tunnel::NONE };
 
     fn push_vlan(&mut self, control: u16) {
         let id = control & 0x0fff;
         if id == 0 {
             return;
         }
-        if let Some(free) = self.vlan.iter_mut().find(|id| **id == NO_VLAN) {
-            *free = id;
+        match self.vlan.iter_mut().find(|id| **id == NO_VLAN) {
+            Some(free) if self.tunnel == Tunnel::NONE => *free = id,
+            _ => self.tunnel = self.tunnel.within(Layer::Vlan, u32::from(id)),
         }
     }
 }
@@ -62,20 +74,50 @@ pub(crate) enum IpVersion {
     V6,
 }
 
-/// Where a frame's IP header starts and what led there.
+/// Where an IP header starts and what led there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Network {
     pub(crate) version: IpVersion,
+    /// Headers passed, at most [`LAYERS_MAX`].
+    pub(crate) layers: u8,
     /// Bytes from the start of the frame. Not yet checked against its end.
     pub(crate) offset: u16,
+    /// Where the datagram must end at the latest, in bytes from the start of the frame: by the headers around it, or
+    /// by the frame's length on the wire.
+    pub(crate) end: u32,
     pub(crate) encapsulation: Encapsulation,
+    /// See [`Headers::is_carrier_damaged`](crate::Headers::is_carrier_damaged).
+    pub(crate) is_carrier_damaged: bool,
 }
 
 impl Network {
-    /// IP at `offset` with nothing but a link header before it.
+    /// The start of a frame that had `end` bytes on the wire.
     #[inline]
-    pub(crate) const fn bare(version: IpVersion, offset: u16) -> Self {
-        Self { version, offset, encapsulation: Encapsulation::NONE }
+    pub(crate) const fn start(end: u32) -> Self {
+        Self {
+            version: IpVersion::V4,
+            layers: 0,
+            offset: 0,
+            end,
+            encapsulation: Encapsulation::NONE,
+            is_carrier_damaged: false,
+        }
+    }
+
+    /// The IP header was found.
+    #[inline]
+    pub(crate) const fn found(&mut self, version: IpVersion, offset: u16) {
+        self.version = version;
+        self.offset = offset;
+    }
+
+    /// Passes one more header.
+    pub(crate) const fn pass(&mut self) -> Result<(), ParseError> {
+        if self.layers >= LAYERS_MAX {
+            return Err(ParseError::TooManyLayers);
+        }
+        self.layers = self.layers.saturating_add(1);
+        Ok(())
     }
 }
 
@@ -87,12 +129,12 @@ pub(crate) fn unwrap_tags(
     ethertype: u16,
     network: &mut Network,
 ) -> Result<(), ParseError> {
-    *network = match ethertype {
-        ETHERTYPE_IPV4 => Network::bare(IpVersion::V4, offset),
-        ETHERTYPE_IPV6 => Network::bare(IpVersion::V6, offset),
+    match ethertype {
+        ETHERTYPE_IPV4 => network.found(IpVersion::V4, offset),
+        ETHERTYPE_IPV6 => network.found(IpVersion::V6, offset),
         ETHERTYPE_8021Q => return unwrap_vlan(frame, offset, network),
-        _ => unwrap_vlans(frame, offset, ethertype)?,
-    };
+        _ => *network = unwrap_all(frame, offset, ethertype, *network)?,
+    }
     Ok(())
 }
 
@@ -104,7 +146,7 @@ fn unwrap_vlan(frame: &[u8], offset: u16, network: &mut Network) -> Result<(), P
         ETHERTYPE_IPV4 => IpVersion::V4,
         ETHERTYPE_IPV6 => IpVersion::V6,
         _ => {
-            *network = unwrap_vlans(frame, offset, ETHERTYPE_8021Q)?;
+            *network = unwrap_all(frame, offset, ETHERTYPE_8021Q, *network)?;
             return Ok(());
         }
     };
@@ -112,55 +154,62 @@ fn unwrap_vlan(frame: &[u8], offset: u16, network: &mut Network) -> Result<(), P
         0 => NO_VLAN,
         id => id,
     };
-    *network = Network {
-        version,
-        offset: offset.saturating_add(4),
-        encapsulation: Encapsulation { vlan: [id, NO_VLAN], mpls: NO_LABEL },
-    };
+    network.found(version, offset.saturating_add(4));
+    network.layers = 1;
+    network.encapsulation.vlan = [id, NO_VLAN];
     Ok(())
 }
 
+/// Follows any EtherType, from any place of a frame: adds to what `network` has of layers and encapsulation.
+///
+/// By value: lent, the place of every packet's IP header would be kept in memory.
 #[inline(never)]
-fn unwrap_vlans(frame: &[u8], mut offset: u16, mut ethertype: u16) -> Result<Network, ParseError> {
-    let mut encapsulation = Encapsulation::NONE;
+pub(crate) fn unwrap_all(
+    frame: &[u8],
+    mut offset: u16,
+    mut ethertype: u16,
+    mut network: Network,
+) -> Result<Network, ParseError> {
     // One round more than there may be tags: the last one reads what follows the last tag.
     for _ in 0..=VLAN_TAGS_MAX {
         match ethertype {
-            ETHERTYPE_IPV4 => return Ok(Network { version: IpVersion::V4, offset, encapsulation }),
-            ETHERTYPE_IPV6 => return Ok(Network { version: IpVersion::V6, offset, encapsulation }),
+            ETHERTYPE_IPV4 => network.found(IpVersion::V4, offset),
+            ETHERTYPE_IPV6 => network.found(IpVersion::V6, offset),
             ETHERTYPE_8021Q | ETHERTYPE_8021AD | ETHERTYPE_QINQ => {
                 let [high, low, type_high, type_low] = word_at(frame, offset)?;
-                encapsulation.push_vlan(u16::from_be_bytes([high, low]));
+                network.pass()?;
+                network.encapsulation.push_vlan(u16::from_be_bytes([high, low]));
                 ethertype = u16::from_be_bytes([type_high, type_low]);
-                offset = offset.saturating_add(4);
+                offset = offset.checked_add(4).ok_or(ParseError::TooManyLayers)?;
+                continue;
             }
-            ETHERTYPE_MPLS | ETHERTYPE_MPLS_UPSTREAM => return unwrap_labels(frame, offset, encapsulation),
+            ETHERTYPE_MPLS | ETHERTYPE_MPLS_UPSTREAM => unwrap_labels(frame, offset, &mut network)?,
+            ETHERTYPE_PPPOE_SESSION => pppoe::unwrap(frame, offset, &mut network)?,
             _ => return Err(ParseError::NotIp),
         }
+        return Ok(network);
     }
     Err(ParseError::TooManyTags)
 }
 
-fn unwrap_labels(
-    frame: &[u8],
-    mut offset: u16,
-    mut encapsulation: Encapsulation,
-) -> Result<Network, ParseError> {
+/// Follows a stack of MPLS labels to the IP header.
+pub(crate) fn unwrap_labels(frame: &[u8], mut offset: u16, network: &mut Network) -> Result<(), ParseError> {
     for _ in 0..MPLS_LABELS_MAX {
         let entry = u32::from_be_bytes(word_at(frame, offset)?);
-        offset = offset.saturating_add(4);
+        network.pass()?;
+        offset = offset.checked_add(4).ok_or(ParseError::TooManyLayers)?;
         // The S bit marks the bottom of the stack (RFC 3032 section 2.1).
         if entry & 0x100 == 0 {
             continue;
         }
-        encapsulation.mpls = entry >> 12;
+        network.encapsulation.mpls = entry >> 12;
         // No field says what is below the stack; the first nibble does by convention (RFC 4928 section 3).
-        let version = match frame.get(usize::from(offset)).ok_or(ParseError::LinkTruncated)? >> 4 {
-            4 => IpVersion::V4,
-            6 => IpVersion::V6,
+        match frame.get(usize::from(offset)).ok_or(ParseError::LinkTruncated)? >> 4 {
+            4 => network.found(IpVersion::V4, offset),
+            6 => network.found(IpVersion::V6, offset),
             _ => return Err(ParseError::NotIp),
-        };
-        return Ok(Network { version, offset, encapsulation });
+        }
+        return Ok(());
     }
     Err(ParseError::TooManyTags)
 }
@@ -182,7 +231,7 @@ mod tests {
     const IPV4: [u8; 2] = [0x08, 0x00];
 
     fn unwrap_tags(frame: &[u8], offset: u16, ethertype: u16) -> Result<Network, ParseError> {
-        let mut network = Network::bare(IpVersion::V4, 0);
+        let mut network = Network::start(u32::try_from(frame.len()).unwrap());
         super::unwrap_tags(frame, offset, ethertype, &mut network).map(|()| network)
     }
 
@@ -217,7 +266,8 @@ mod tests {
         for (tags, vlan) in table {
             let (ethertype, bytes) = stack(tags);
             let network = unwrap_tags(&bytes, 0, ethertype).unwrap();
-            assert_eq!(network.encapsulation, Encapsulation { vlan, mpls: NO_LABEL }, "{tags:?}");
+            assert_eq!(network.encapsulation, Encapsulation { vlan, ..network.encapsulation }, "{tags:?}");
+            assert_eq!(usize::from(network.layers), tags.len());
             assert_eq!(usize::from(network.offset), bytes.len());
         }
     }
@@ -247,8 +297,24 @@ mod tests {
     fn labels_below_a_vlan_tag_keep_both() {
         let bytes = [vec![0, 9, 0x88, 0x47], label(77, 1).to_vec(), vec![0x45]].concat();
         let network = unwrap_tags(&bytes, 0, 0x8100).unwrap();
-        assert_eq!(network.encapsulation, Encapsulation { vlan: [9, NO_VLAN], mpls: 77 });
-        assert_eq!(network.offset, 8);
+        assert_eq!(
+            network.encapsulation,
+            Encapsulation { vlan: [9, NO_VLAN], mpls: 77, tunnel: Tunnel::NONE }
+        );
+        assert_eq!((network.offset, network.layers), (8, 2));
+    }
+
+    #[test]
+    fn ids_behind_the_second_tell_networks_apart() {
+        let tunnel = |tags| {
+            let (ethertype, bytes) = stack(tags);
+            unwrap_tags(&bytes, 0, ethertype).unwrap().encapsulation.tunnel
+        };
+        assert_eq!(tunnel(&[(0x88a8, 1), (0x8100, 2)]), Tunnel::NONE);
+        let three = tunnel(&[(0x88a8, 1), (0x88a8, 2), (0x8100, 3)]);
+        assert_ne!(three, Tunnel::NONE);
+        assert_ne!(three, tunnel(&[(0x88a8, 1), (0x88a8, 2), (0x8100, 4)]));
+        assert_eq!(three, tunnel(&[(0x88a8, 1), (0x88a8, 2), (0x88a8, 3), (0x8100, 0)]));
     }
 
     #[test]

@@ -10,20 +10,28 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 #[non_exhaustive]
 pub enum ParseError {
-    /// The captured bytes end before the link header, a VLAN tag or an MPLS label does.
+    /// The captured bytes end before the link header, a VLAN tag, an MPLS label or the PPPoE header does.
     LinkTruncated,
-    /// What the link carries is not IP: ARP, LLDP, an IEEE 802.3 length with LLC, an MPLS pseudowire.
+    /// What the link carries is not IP: ARP, LLDP, an IEEE 802.3 length with LLC, an MPLS pseudowire, PPP's own
+    /// negotiations.
     NotIp,
     /// More VLAN tags than [`VLAN_TAGS_MAX`](crate::VLAN_TAGS_MAX) or more MPLS labels than
     /// [`MPLS_LABELS_MAX`](crate::MPLS_LABELS_MAX).
     TooManyTags,
+    /// More headers around the innermost IP header than [`LAYERS_MAX`](crate::LAYERS_MAX), or 64 KiB of them.
+    TooManyLayers,
+    /// The captured bytes end before the headers of a tunnel do.
+    TunnelTruncated,
+    /// A tunnel's length or headers leave what carries them: PPPoE (RFC 2516 section 4), GRE (RFC 2784 section 2).
+    TunnelLength,
     /// The version in the IP header is not the one that the link layer announced, or neither 4 nor 6.
     IpVersion,
     /// The captured bytes end before the IP header with its options and extension headers does.
     IpHeaderTruncated,
     /// The IPv4 header length is below 20 bytes (RFC 791 section 3.1).
     IpHeaderLength,
-    /// The length in the IP header is shorter than that header or longer than what was on the wire.
+    /// The length in the IP header is shorter than that header, longer than what was on the wire or in the tunnel, or
+    /// not stated within a tunnel, where no offload explains it.
     IpTotalLength,
     /// A jumbo payload option that RFC 2675 section 3 forbids: beside a length, below 65,536 bytes, in a
     /// fragment, or longer than what was on the wire.
@@ -44,13 +52,16 @@ pub enum ParseError {
 
 impl ParseError {
     /// How many kinds there are.
-    pub const COUNT: usize = 13;
+    pub const COUNT: usize = 16;
 
     /// Every kind, in the order of [`ParseError::index`].
     pub const ALL: [Self; Self::COUNT] = [
         Self::LinkTruncated,
         Self::NotIp,
         Self::TooManyTags,
+        Self::TooManyLayers,
+        Self::TunnelTruncated,
+        Self::TunnelLength,
         Self::IpVersion,
         Self::IpHeaderTruncated,
         Self::IpHeaderLength,
@@ -77,6 +88,9 @@ impl ParseError {
             Self::LinkTruncated => "link-truncated",
             Self::NotIp => "not-ip",
             Self::TooManyTags => "too-many-tags",
+            Self::TooManyLayers => "too-many-layers",
+            Self::TunnelTruncated => "tunnel-truncated",
+            Self::TunnelLength => "tunnel-length",
             Self::IpVersion => "ip-version",
             Self::IpHeaderTruncated => "ip-header-truncated",
             Self::IpHeaderLength => "ip-header-length",
@@ -97,6 +111,9 @@ impl fmt::Display for ParseError {
             Self::LinkTruncated => "capture ends within the link header",
             Self::NotIp => "frame does not carry IP",
             Self::TooManyTags => "too many VLAN tags or MPLS labels",
+            Self::TooManyLayers => "too many headers around the IP header",
+            Self::TunnelTruncated => "capture ends within the headers of a tunnel",
+            Self::TunnelLength => "tunnel is longer than what carries it",
             Self::IpVersion => "unexpected IP version",
             Self::IpHeaderTruncated => "capture ends within the IP header",
             Self::IpHeaderLength => "impossible IP header length",

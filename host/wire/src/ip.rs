@@ -5,6 +5,9 @@ use crate::address::IpAddress;
 /// The protocol number of TCP.
 pub const PROTOCOL_TCP: u8 = 6;
 
+/// The protocol number of UDP.
+pub(crate) const PROTOCOL_UDP: u8 = 17;
+
 /// The place of a fragment in its datagram.
 ///
 /// Fragments of one datagram share addresses, `id` and, for IPv4, the protocol (RFC 791 section 2.3, RFC 8200

@@ -88,7 +88,7 @@ pub(crate) fn network(link: LinkType, frame: &[u8], network: &mut Network) -> Re
 
 #[inline]
 fn found(version: IpVersion, offset: u16, network: &mut Network) -> Result<(), ParseError> {
-    *network = Network::bare(version, offset);
+    network.found(version, offset);
     Ok(())
 }
 
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     fn found(link: LinkType, frame: &[u8]) -> Result<(IpVersion, u16), ParseError> {
-        let mut network = Network::bare(IpVersion::V4, 0);
+        let mut network = Network::start(u32::MAX);
         super::network(link, frame, &mut network).map(|()| (network.version, network.offset))
     }
 

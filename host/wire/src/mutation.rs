@@ -1,5 +1,6 @@
 //! Damaged frames by the hundred thousand: whatever the bytes are, what parses keeps its promises.
 
+use crate::wrap::{self, ETHERNET, IPV4, IPV6, ethernet, geneve, gre, ipv4, ipv6, pppoe, udp, vlan, vxlan};
 use crate::{
     Headers, IpAddress, LinkType, ParseError, Segment, TcpHeader, Transport, parse, transport_valid,
 };
@@ -82,7 +83,31 @@ fn seeds() -> Vec<Vec<u8>> {
     let mut mapped = seeds[1].clone();
     mapped[22..38].copy_from_slice(&IpAddress::v4([192, 0, 2, 1]).0);
     seeds.extend([extended, labelled, crowded, mapped]);
+    seeds.extend(tunnels());
     seeds
+}
+
+/// Each kind of tunnel, and one header more than there may be.
+fn tunnels() -> Vec<Vec<u8>> {
+    let (four, six) = (wrap::tcp(4), wrap::tcp(6));
+    let bridged = ethernet(0x8100, &vlan(5, IPV4, &four));
+    let mut deep = four.clone();
+    for _ in 0..17 {
+        deep = ipv4(4, &deep);
+    }
+    vec![
+        ethernet(0x8864, &pppoe(7, 0x0021, &four)),
+        ethernet(0x88a8, &vlan(7, 0x8864, &pppoe(7, 0x0057, &six))),
+        ethernet(IPV4, &ipv4(4, &ipv6(4, &four))),
+        ethernet(IPV6, &ipv6(4, &ipv4(41, &six))),
+        ethernet(IPV4, &ipv4(47, &gre(0xb000, 5, IPV4, &four))),
+        ethernet(IPV4, &ipv4(47, &gre(0x2000, 5, ETHERNET, &bridged))),
+        ethernet(IPV4, &ipv4(17, &udp(4789, &vxlan(5, &bridged)))),
+        ethernet(IPV6, &ipv6(17, &udp(6081, &geneve(5, 2, IPV6, &six)))),
+        ethernet(IPV4, &ipv4(47, &gre(0x1000, 0, 0x88be, &[&[0x10; 8][..], &bridged].concat()))),
+        ethernet(IPV4, &ipv4(47, &gre(0, 0, 0x880b, &[&[0xff, 3, 0, 0x21][..], &four].concat()))),
+        ethernet(IPV4, &deep),
+    ]
 }
 
 /// Puts the datagram of an Ethernet frame behind the header of another link type.

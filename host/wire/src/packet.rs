@@ -1,6 +1,7 @@
 //! From a frame to its headers.
 
 use crate::address::IpAddress;
+use crate::carried;
 use crate::encapsulation::{Encapsulation, IpVersion, Network};
 use crate::error::ParseError;
 use crate::ip::{Fragment, IpHeader, PROTOCOL_TCP};
@@ -10,11 +11,12 @@ use crate::{ipv4, ipv6};
 
 /// Everything that a frame's headers say, checked; offsets are in bytes from the start of the captured frame.
 ///
-/// These hold: all headers up to the payload are captured; `ip_header_len <= ip_total_len`; the datagram ends
-/// within the length that the frame had on the wire.
+/// Addresses, offsets and lengths are those of the innermost datagram that tunnels lead to. These hold: all headers
+/// up to the payload are captured; `ip_header_len <= ip_total_len`; the datagram ends within the length that the
+/// frame had on the wire and within each datagram that carries it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Headers {
-    /// VLANs and MPLS label.
+    /// VLANs, MPLS label and tunnels.
     pub encapsulation: Encapsulation,
     /// Where the IP header starts.
     pub ip_offset: u16,
@@ -36,6 +38,9 @@ pub struct Headers {
     /// Whether a source route, routing header or home address stands for another address than the one in the
     /// IP header: the transport checksum then covers that one.
     pub rerouted: bool,
+    /// Whether a checksum of a datagram that carries this one is wrong: of its IPv4 header, of GRE, of UDP. The end of
+    /// the tunnel would drop the packet.
+    pub is_carrier_damaged: bool,
     /// The place of a fragment; `None` for whole datagrams and atomic fragments.
     pub fragment: Option<Fragment>,
     /// What the datagram carries.
@@ -83,14 +88,15 @@ impl Headers {
 pub enum Transport {
     /// A whole TCP segment.
     Tcp(TcpHeader),
-    /// Something else; [`Headers::protocol`] tells what.
+    /// Something else; [`Headers::protocol`] tells what. Also a tunnel that carries no IP, and a UDP datagram to the
+    /// port of a tunnel in which not all headers parse.
     Other,
     /// A part of a datagram. The first part is no exception: what it shows of a transport header is not final,
     /// since a later part may overlap it.
     Fragment,
 }
 
-/// Parses the headers of one frame.
+/// Parses the headers of one frame, through all tunnels to the innermost IP header.
 ///
 /// `frame` are the captured bytes, `wire_len` is how many bytes the frame had on the wire; it is taken as
 /// `frame.len()` when it is less. IPv4 header checksums and TCP checksums are not verified: see
@@ -102,16 +108,52 @@ pub enum Transport {
 /// length before the payload.
 #[inline]
 pub fn parse(link: LinkType, frame: &[u8], wire_len: u32) -> Result<Headers, ParseError> {
-    let mut network = Network::bare(IpVersion::V4, 0);
+    let captured_len = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+    let mut network = Network::start(wire_len.max(captured_len));
     link::network(link, frame, &mut network)?;
-    let packet = frame.get(usize::from(network.offset)..).unwrap_or_default();
-    let captured_len = u32::try_from(packet.len()).unwrap_or(u32::MAX);
-    let packet_len = wire_len.saturating_sub(u32::from(network.offset)).max(captured_len);
-    let mut ip = IpHeader::EMPTY;
-    match network.version {
-        IpVersion::V4 => ipv4::parse(packet, packet_len, &mut ip)?,
-        IpVersion::V6 => ipv6::parse(packet, packet_len, &mut ip)?,
+    innermost(frame, &mut network)
+}
+
+/// Parses a datagram that was put together from fragments, all of it in `bytes`, as [`parse`] does a frame; `around` is
+/// the encapsulation of the fragments.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn parse_datagram(bytes: &[u8], around: Encapsulation) -> Result<Headers, ParseError> {
+    let mut network = Network::start(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+    link::network(LinkType::RawIp, bytes, &mut network)?;
+    network.encapsulation = around;
+    innermost(bytes, &mut network)
+}
+
+/// The headers of the datagram at `network`, or of the innermost one within.
+#[inline]
+fn innermost(frame: &[u8], network: &mut Network) -> Result<Headers, ParseError> {
+    // Tunnels are looked for first and apart, and only places come from there. Headers that did would go through memory
+    // for every packet, at twice the price of parsing.
+    if carried::may_be(frame, network) {
+        *network = carried::descend(frame, *network)?;
     }
+    datagram(frame, network)
+}
+
+/// Parses the IP header at `network`.
+#[inline]
+pub(crate) fn ip_header(frame: &[u8], network: &Network, ip: &mut IpHeader) -> Result<(), ParseError> {
+    let packet = frame.get(usize::from(network.offset)..).unwrap_or_default();
+    let packet_len = network.end.saturating_sub(u32::from(network.offset));
+    match network.version {
+        IpVersion::V4 => ipv4::parse(packet, packet_len, ip),
+        IpVersion::V6 => ipv6::parse(packet, packet_len, ip),
+    }
+}
+
+/// The headers of the datagram at `network`, whatever it carries.
+#[inline]
+fn datagram(frame: &[u8], network: &Network) -> Result<Headers, ParseError> {
+    let mut ip = IpHeader::EMPTY;
+    ip_header(frame, network, &mut ip)?;
     let mut headers = Headers {
         encapsulation: network.encapsulation,
         ip_offset: network.offset,
@@ -122,6 +164,7 @@ pub fn parse(link: LinkType, frame: &[u8], wire_len: u32) -> Result<Headers, Par
         ttl: ip.ttl,
         protocol: ip.protocol,
         rerouted: ip.rerouted,
+        is_carrier_damaged: network.is_carrier_damaged,
         fragment: ip.fragment,
         transport: Transport::Other,
     };
@@ -138,13 +181,15 @@ pub fn parse(link: LinkType, frame: &[u8], wire_len: u32) -> Result<Headers, Par
 
 /// The first `len` bytes, or as many as there are.
 #[inline]
-fn clip(bytes: &[u8], len: u32) -> &[u8] {
+pub(crate) fn clip(bytes: &[u8], len: u32) -> &[u8] {
     usize::try_from(len).ok().and_then(|len| bytes.get(..len)).unwrap_or(bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tunnel::{Layer, Tunnel};
+    use crate::wrap::{self, IPV4, ethernet, ipv4, pppoe, udp, vlan, vxlan};
     use crate::{ChecksumStatus, Segment, SeqNumber, TcpFlags, transport_valid};
 
     /// An Ethernet frame with IPv4, 32 bytes of TCP header and "hello".
@@ -323,5 +368,29 @@ mod tests {
         let headers = parsed(&frame[..written]);
         let tcp = headers.tcp().unwrap();
         assert_eq!((tcp.seq, tcp.ack, tcp.flags), (segment.seq, segment.ack, segment.flags));
+    }
+
+    #[test]
+    fn vlans_within_a_tunnel_belong_to_the_tunnel() {
+        let bridged = |id| ethernet(0x8100, &vlan(id, IPV4, &wrap::tcp(4)));
+        let over = |id| ethernet(0x8100, &vlan(9, IPV4, &ipv4(17, &udp(4789, &vxlan(5, &bridged(id))))));
+        let around = |frame: &[u8]| parse(LinkType::Ethernet, frame, 0).unwrap().encapsulation;
+        assert_eq!(around(&over(3)).vlan, [9, crate::NO_VLAN]);
+        assert_eq!(around(&over(3)), around(&over(3)));
+        assert_ne!(around(&over(3)).tunnel, around(&over(4)).tunnel);
+        assert_eq!(around(&over(0)).tunnel, Tunnel::NONE.within(Layer::Vxlan, 5));
+    }
+
+    #[test]
+    fn a_datagram_from_fragments_keeps_the_encapsulation_around_them() {
+        let frame = ethernet(0x8100, &vlan(9, 0x8864, &pppoe(7, 0x0021, &ipv4(4, &wrap::tcp(4)))));
+        let whole = parse(LinkType::Ethernet, &frame, 0).unwrap();
+        let session = ethernet(0x8100, &vlan(9, 0x8864, &pppoe(7, 0x0021, &ipv4(1, &[]))));
+        let around = parse(LinkType::Ethernet, &session, 0).unwrap().encapsulation;
+        let datagram = &frame[26..];
+        let headers = parse_datagram(datagram, around).unwrap();
+        assert_eq!(headers.encapsulation, whole.encapsulation);
+        assert_eq!(headers.tcp().unwrap().payload(datagram), b"hello");
+        assert_eq!(parse_datagram(&[], around), Err(ParseError::LinkTruncated));
     }
 }

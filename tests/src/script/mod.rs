@@ -12,6 +12,7 @@
 //! mid-stream off                # flows without a handshake are orphans
 //! overlap linux                 # whose copy of a byte counts; `overlap linux bsd` for what server and client receive
 //! urgent oob                    # inline, oob or gap (inline)
+//! networks one                  # VLANs and tunnels do not tell flows apart
 //! checksums off
 //! reader off                    # nobody peeks
 //! show packet-in                # ordinary packets too; or `bytes`, `counters`
@@ -27,13 +28,16 @@
 //! Also for packets: `win N`, `wscale N`, `mss N`, `ts VALUE:ECHO`, `signed` (an MD5 option), `urg N`, `badsum`,
 //! `captured N` (payload bytes within the snap length), `flow N` (another client port; its lines in the trace end in
 //! `flow N`), `frag START:END` (only these bytes of the segment, its header included, as a fragment; more follow if
-//! bytes are left), `id N` (the identification of fragments).
+//! bytes are left), `id N` (the identification of fragments), and what is around the datagram, each word around those
+//! before it: `vlan ID`, `pppoe SESSION`, `ipip`, `gre KEY`, `vxlan NETWORK`, `geneve NETWORK`. A fragment has nothing
+//! around it.
 
 mod options;
 mod packet;
 mod recorder;
 mod run;
 mod text;
+mod wrap;
 
 use sluice_engine::Nanos;
 

@@ -2,7 +2,7 @@
 
 use sluice_engine::limits::{Limits, Timeouts};
 use sluice_engine::reassembly::{Level, OverlapPolicy, Urgent};
-use sluice_engine::{Checksums, Config, PickUp};
+use sluice_engine::{Checksums, Config, Networks, PickUp};
 
 use super::text;
 
@@ -50,6 +50,7 @@ impl Options {
             ["overlap", both] => self.config.overlap = [policy(both)?; 2],
             ["overlap", server, client] => self.config.overlap = [policy(server)?, policy(client)?],
             ["urgent", mode] => self.config.urgent = Urgent::from_name(mode).ok_or("not an urgent mode")?,
+            ["networks", "one"] => self.config.networks = Networks::One,
             ["checksums", "off"] => self.config.checksums = Checksums::Ignore,
             ["reader", "off"] => self.reads = false,
             ["show", "packet-in"] => self.shows_packets = true,

@@ -7,6 +7,7 @@ use sluice_engine::{Nanos, Side};
 use sluice_wire::{IpAddress, LinkType, Segment, SeqNumber, TcpFlags};
 
 use super::text;
+use super::wrap::{Wrapped, Wrapper};
 use crate::{Frame, fragment};
 
 /// Client port of flow 0; flow N has the Nth after it.
@@ -15,7 +16,7 @@ pub(super) const FIRST_CLIENT_PORT: u16 = 40_000;
 /// Port of every server.
 pub(super) const SERVER_PORT: u16 = 80;
 
-const ETHERNET_AND_IPV4: usize = 34;
+const IPV4_LEN: usize = 20;
 
 /// The ACK that each sender of each flow gave last.
 pub(super) type LastAcks = BTreeMap<(u16, bool), u32>;
@@ -37,6 +38,7 @@ pub struct PacketLine {
     flow: u16,
     fragment: Option<Range<usize>>,
     id: u32,
+    around: Vec<Wrapper>,
 }
 
 impl PacketLine {
@@ -66,6 +68,7 @@ impl PacketLine {
             flow: 0,
             fragment: None,
             id: 0,
+            around: Vec::new(),
         };
         let mut ack = None;
         let mut rest = rest.iter().copied();
@@ -73,6 +76,7 @@ impl PacketLine {
             match word {
                 "badsum" => packet.is_damaged = true,
                 "signed" => packet.options.extend([&[1, 1, 19, 18][..], &[0; 16]].concat()),
+                "ipip" => packet.around.push(Wrapper::IpInIp),
                 "ack" => ack = Some(value(rest.next())?),
                 _ if word.starts_with('"') => packet.set_payload(&word[1..])?,
                 _ => packet.set(word, rest.next().ok_or("a word without its value")?)?,
@@ -97,6 +101,11 @@ impl PacketLine {
                 let (start, end) = argument.split_once(':').ok_or("a fragment is START:END")?;
                 self.fragment = Some(value(Some(start))?..value(Some(end))?);
             }
+            "vlan" => self.around.push(Wrapper::Vlan(value(Some(argument))?)),
+            "pppoe" => self.around.push(Wrapper::Pppoe(value(Some(argument))?)),
+            "gre" => self.around.push(Wrapper::Gre(value(Some(argument))?)),
+            "vxlan" => self.around.push(Wrapper::Vxlan(value(Some(argument))?)),
+            "geneve" => self.around.push(Wrapper::Geneve(value(Some(argument))?)),
             "wscale" => self.options.extend([1, 3, 3, value(Some(argument))?]),
             "mss" => {
                 let size: u16 = value(Some(argument))?;
@@ -144,18 +153,24 @@ impl PacketLine {
             ..Segment::default()
         };
         let mut bytes = vec![0; self.payload.len() + 200];
-        let len = segment.write_frame(&mut bytes).ok_or("no frame can say this")?;
+        let len = segment.write_datagram(&mut bytes).ok_or("no datagram can say this")?;
         bytes.truncate(len);
         if self.is_damaged {
             // The upper byte of the TCP checksum.
-            bytes[ETHERNET_AND_IPV4 + 16] ^= 0xff;
+            bytes[IPV4_LEN + 16] ^= 0xff;
         }
-        let wire_len = u32::try_from(len).map_err(|_| "too long")?;
+        let mut wrapped = Wrapped::datagram(bytes);
+        for wrapper in &self.around {
+            wrapped = wrapped.within(*wrapper, self.sender)?;
+        }
+        let mut bytes = wrapped.frame();
+        let wire_len = u32::try_from(bytes.len()).map_err(|_| "too long")?;
         if let Some(captured) = self.captured {
-            bytes.truncate(len - self.payload.len() + captured);
+            bytes.truncate(bytes.len() - self.payload.len() + captured);
         }
         let frame = Frame { time: self.time, bytes, wire_len, link: Some(LinkType::Ethernet) };
         match &self.fragment {
+            Some(_) if !self.around.is_empty() => Err("a fragment has nothing around it"),
             Some(range) => fragment(&frame, range.clone(), self.id).ok_or("no fragment can say this"),
             None => Ok(frame),
         }

@@ -29,7 +29,7 @@ const UNVERIFIED: [(&str, &str); 11] = [
 const OFFLOADED: &str = "captured on the sending host, which leaves the checksums to its network card";
 
 /// Directions on which the other tools disagree or are too few: what we read, and why.
-const OURS: [(&str, &str, &str, usize, &str); 18] = [
+const OURS: [(&str, &str, &str, usize, &str); 22] = [
     ("sv-gap-middle", "1.1.1.1:12345", "2.2.2.2:8080", 8, HOLE),
     ("sv-dns-tcp-gap", "10.16.1.11:46574", "8.8.8.8:53", 68, HOLE),
     ("sv-http-gap-simple", "127.0.0.1:8080", "127.0.0.1:51297", 418, HOLE),
@@ -48,11 +48,16 @@ const OURS: [(&str, &str, &str, usize, &str); 18] = [
     ("sv-async-imap", "123.125.50.47:143", "10.0.1.150:55774", 181_278, "one side of a flow is followed too"),
     ("td-bigtcp4", "10.25.132.13:35871", "10.25.132.11:36425", 80_000, "the wire tells an offloaded length"),
     ("sv-frag6-tcp", "::1:12345", "::1:8080", 1000, "tshark alone reads IPv6 fragments of raw IP"),
+    ("zk-pppoe-qinq", "1.1.1.1:20394", "2.2.2.2:443", 11_352, TUNNEL),
+    ("zk-pppoe-qinq", "2.2.2.2:443", "1.1.1.1:20394", 4984, TUNNEL),
+    ("zk-vxlan-http", "172.16.11.201:40354", "54.86.237.188:80", 87, TUNNEL),
+    ("zk-vxlan-http", "54.86.237.188:80", "172.16.11.201:40354", 9212, TUNNEL),
 ];
 
 const HOLE: &str = "a hole is a gap, not bytes, and what lies behind it is read";
 const RST: &str = "what waits behind a hole when an RST comes is read behind a gap, the RST's payload is not";
 const PADDING: &str = "padding of the link is no payload";
+const TUNNEL: &str = "tunnels are followed";
 const ENCRYPTED: &str = "reading goes on where an application layer would stop";
 
 #[test]

@@ -45,6 +45,7 @@ fn line() -> impl Strategy<Value = String> {
         2 => (0u8..5).prop_map(|pointer| format!("urg {pointer}")),
         3 => (prop::sample::select(vec!["0:8", "8:16", "0:16", "16:20", "8:20"]), 0u32..2)
             .prop_map(|(range, id)| format!("frag {range} id {id}")),
+        1 => Just("vlan 3 vxlan 5 gre 6".to_owned()),
     ];
     let packet = (any::<bool>(), flags, number(0), number(0), 0u32..12, options, 0u16..4, 0u64..400);
     let packet = packet.prop_map(|(is_client, flags, seq, ack, len, options, flow, step)| {

@@ -1,8 +1,7 @@
 //! A fragment that completes a datagram: the datagram takes its place in the burst.
 
-use sluice_wire::{Headers, LinkType, Transport, ipv4_header_valid};
+use sluice_wire::{Headers, LinkType, Transport, ipv4_header_valid, parse_datagram};
 
-use super::receive::parse;
 use super::{Checksums, Engine};
 use crate::Nanos;
 use crate::defrag::{Fragment, FragmentReason};
@@ -21,9 +20,9 @@ impl Engine {
         let counters = &mut self.counters.packets.fragments;
         let is_excused = self.excused.iter().any(|excused| excused.host == headers.source);
         let is_verified = self.config.checksums == Checksums::Verify && !is_excused;
-        if is_verified && headers.source.is_v4() {
+        if is_verified {
             let header = packet.bytes.get(usize::from(headers.ip_offset)..).unwrap_or(&[]);
-            if !ipv4_header_valid(header) {
+            if headers.is_carrier_damaged || headers.source.is_v4() && !ipv4_header_valid(header) {
                 counters.refuse(FragmentReason::BadChecksum);
                 return None;
             }
@@ -36,8 +35,13 @@ impl Engine {
         let whole = whole?;
         let datagram = Datagram { slot, bytes: whole.bytes, time, wire_len: whole.wire_len };
         self.covered = self.view.burst.replace(Box::new(datagram));
-        let mut whole = parse(&self.view.frame(slot)?, &mut self.counters.packets)?;
-        whole.encapsulation = headers.encapsulation;
+        let whole = match parse_datagram(self.view.frame(slot)?.bytes, headers.encapsulation) {
+            Ok(whole) => whole,
+            Err(error) => {
+                self.counters.packets.malformed[error.index()] += 1;
+                return None;
+            }
+        };
         if whole.transport == Transport::Fragment {
             self.counters.packets.fragments.refuse(FragmentReason::Nested);
             return None;

@@ -39,6 +39,8 @@ pub struct Config {
     pub overlap: [OverlapPolicy; 2],
     /// What becomes of urgent bytes.
     pub urgent: Urgent,
+    /// Whether VLANs and tunnels tell flows apart.
+    pub networks: Networks,
     /// Keys the flow table's hash; secret where strangers choose tuples, fixed where a run must be repeatable.
     pub seed: u64,
 }
@@ -52,6 +54,7 @@ impl Default for Config {
             pick_up: PickUp::MidStream,
             overlap: [OverlapPolicy::First; 2],
             urgent: Urgent::Inline,
+            networks: Networks::Apart,
             seed: 0,
         }
     }
@@ -81,6 +84,15 @@ pub enum PickUp {
     MidStream,
     /// Their packets are orphans.
     HandshakeOnly,
+}
+
+/// What the encapsulation of packets says about their flow.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Networks {
+    /// Equal addresses and ports in two VLANs or tunnels are two flows.
+    Apart,
+    /// They are one: for taps that see each direction in a VLAN or tunnel of its own.
+    One,
 }
 
 struct Tenant {

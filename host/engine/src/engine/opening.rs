@@ -1,8 +1,8 @@
 //! How flows begin.
 
-use sluice_wire::{TcpFlags, TcpHeader};
+use sluice_wire::{Encapsulation, Headers, TcpFlags, TcpHeader};
 
-use super::{Engine, PickUp};
+use super::{Engine, Networks, PickUp};
 use crate::event::Handler;
 use crate::flow::{Attachment, EndReason, Flow, FlowKey};
 use crate::tcp::{TcpState, acknowledges_syn};
@@ -24,7 +24,10 @@ impl Engine {
     /// Finds or opens the flow of the current segment.
     pub(super) fn find(&mut self, tcp: &TcpHeader, now: Nanos, handler: &mut dyn Handler) -> Found {
         let Some(packet) = self.view.packet.as_ref() else { return Found::Orphan };
-        let (key, sender_is_low) = FlowKey::of(&packet.headers, tcp);
+        let (key, sender_is_low) = match self.config.networks {
+            Networks::Apart => FlowKey::of(&packet.headers, tcp),
+            Networks::One => FlowKey::of(&in_one_network(packet.headers), tcp),
+        };
         let known = self.view.flows.find(&key);
         if let Some(index) = known {
             self.settle_if_overdue(index, now, handler);
@@ -48,9 +51,12 @@ impl Engine {
             self.end_flow(victim, EndReason::Evicted, now, handler);
             self.forget(victim);
         }
-        let Some(headers) = self.view.packet.as_ref().map(|packet| packet.headers) else {
+        let Some(mut headers) = self.view.packet.as_ref().map(|packet| packet.headers) else {
             return Found::Orphan;
         };
+        if self.config.networks == Networks::One {
+            headers = in_one_network(headers);
+        }
         let opened = self.view.flows.insert(|generation| Flow::open(&headers, tcp, generation, now));
         let Some(index) = opened else { return Found::NoRoom };
         self.counters.flows += 1;
@@ -108,6 +114,11 @@ impl Engine {
         }
         (flow.attachments, flow.interest, flow.retain) = (attachments, interest, retain);
     }
+}
+
+/// Headers without what tells networks apart.
+const fn in_one_network(headers: Headers) -> Headers {
+    Headers { encapsulation: Encapsulation::NONE, ..headers }
 }
 
 /// Whether a segment opens a new connection with the addresses and ports of a known one.

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher};
 
-use sluice_wire::{Encapsulation, Headers, IpAddress, TcpHeader};
+use sluice_wire::{Encapsulation, Headers, IpAddress, TcpHeader, Tunnel};
 
 /// One end of a flow.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -15,7 +15,7 @@ pub struct Endpoint {
 
 /// The key of a flow, equal for both directions: its ends in ascending order, and the encapsulation around them.
 ///
-/// Two VLANs are two flows: operators reuse addresses in each.
+/// Two VLANs are two flows, and so are two tunnels: operators reuse addresses in each.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct FlowKey {
     /// The smaller end.
@@ -25,6 +25,8 @@ pub struct FlowKey {
     /// VLAN ids and MPLS labels around the packet. Each direction of an MPLS path has labels of its own, so only the
     /// VLANs are part of the key.
     pub vlan: [u16; 2],
+    /// Tunnels around the packet, by kind and identifier; outer addresses are not part of the key.
+    pub tunnel: Tunnel,
 }
 
 impl FlowKey {
@@ -39,11 +41,11 @@ impl FlowKey {
     /// The key of a flow between two ends, and whether the first is the smaller one.
     #[must_use]
     pub fn between(sender: Endpoint, receiver: Endpoint, encapsulation: Encapsulation) -> (Self, bool) {
-        let vlan = encapsulation.vlan;
+        let Encapsulation { vlan, tunnel, .. } = encapsulation;
         if sender <= receiver {
-            (Self { low: sender, high: receiver, vlan }, true)
+            (Self { low: sender, high: receiver, vlan, tunnel }, true)
         } else {
-            (Self { low: receiver, high: sender, vlan }, false)
+            (Self { low: receiver, high: sender, vlan, tunnel }, false)
         }
     }
 
@@ -54,7 +56,66 @@ impl FlowKey {
         hasher.write_u128(u128::from_ne_bytes(self.low.address.0));
         hasher.write_u128(u128::from_ne_bytes(self.high.address.0));
         let ports = u64::from(self.low.port) << 48 | u64::from(self.high.port) << 32;
-        hasher.write_u64(ports | u64::from(self.vlan[0]) << 16 | u64::from(self.vlan[1]));
+        let ports_and_vlans = ports | u64::from(self.vlan[0]) << 16 | u64::from(self.vlan[1]);
+        // As cheap as 64 bits. Senders choose all of these, so none may be folded into another.
+        hasher.write_u128(u128::from(ports_and_vlans) << 64 | u128::from(self.tunnel.number()));
         hasher.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use sluice_wire::{LinkType, Segment, parse_datagram};
+
+    use super::*;
+
+    /// The keys of a segment and its answer.
+    fn keys(encapsulation: Encapsulation) -> [FlowKey; 2] {
+        let segment = Segment::default();
+        let answer = Segment {
+            source: segment.destination,
+            destination: segment.source,
+            source_port: segment.destination_port,
+            destination_port: segment.source_port,
+            ..segment
+        };
+        [segment, answer].map(|segment| {
+            let mut datagram = [0; 40];
+            segment.write_datagram(&mut datagram).unwrap();
+            let headers = parse_datagram(&datagram, encapsulation).unwrap();
+            FlowKey::of(&headers, headers.tcp().unwrap()).0
+        })
+    }
+
+    /// What is around the datagram of an Ethernet frame.
+    fn around(frame: &[u8]) -> Encapsulation {
+        sluice_wire::parse(LinkType::Ethernet, frame, 0).unwrap().encapsulation
+    }
+
+    #[test]
+    fn directions_share_a_key_and_networks_do_not() {
+        let ip = [0x45, 0, 0, 20, 0, 0, 0, 0, 64, 1, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2];
+        let behind = |tags: &[u8]| around(&[&[0; 12][..], tags, &ip].concat());
+        let session = |number| behind(&[0x88, 0x64, 0x11, 0, 0, number, 0, 22, 0, 0x21]);
+        let networks = [
+            Encapsulation::NONE,
+            behind(&[0x81, 0, 0, 5, 8, 0]),
+            behind(&[0x81, 0, 0, 6, 8, 0]),
+            behind(&[0x81, 0, 0, 6, 0x81, 0, 0, 5, 8, 0]),
+            session(5),
+            session(6),
+        ];
+        let state = ahash::RandomState::with_seeds(1, 2, 3, 4);
+        let mut hashes = HashSet::new();
+        for network in networks {
+            let [key, answer] = keys(network);
+            assert_eq!(key, answer);
+            assert!(hashes.insert(key.hash_with(&state)), "{network:?}");
+        }
+        // The labels of a path are its direction's own.
+        let labelled = behind(&[0x88, 0x47, 0, 1, 1, 64]);
+        assert_eq!(keys(labelled), keys(Encapsulation::NONE));
     }
 }
