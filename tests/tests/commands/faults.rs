@@ -51,7 +51,7 @@ fn a_guest_that_fails_is_named_and_its_neighbour_reports_as_ever() {
             assert_eq!(outcome.out, expected("byte-reader"), "{name}");
             // The first connection of the sample that ends, whose number in logs follows from its ends and its start.
             let said = format!(
-                "ERROR guest {name}: callback 0 (conn-end) of flow 8416033458231388, \
+                "ERROR guest {name}: callback 0 (conn-end) of flow 5978234952734209, \
                  2001:db8:1::11 port 36549 to 2001:db8:2::10 port 81: {reason}"
             );
             assert_eq!(outcome.err.lines().next(), Some(said.as_str()));

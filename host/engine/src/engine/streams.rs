@@ -243,7 +243,8 @@ impl Engine {
             && let Some(flow) = self.view.flows.get_mut(index).filter(|_| accepted.urgent > 0)
         {
             let sent = flow.sent_mut(direction.sender());
-            sent.urgent_bytes = sent.urgent_bytes.saturating_add(accepted.urgent);
+            let urgent = u32::try_from(accepted.urgent).unwrap_or(u32::MAX);
+            sent.urgent_bytes = sent.urgent_bytes.saturating_add(urgent);
         }
     }
 

@@ -33,7 +33,7 @@ pub struct Sent {
     /// Stream bytes that became readable.
     pub delivered_bytes: u64,
     /// Urgent bytes that were left out of the stream without an event.
-    pub urgent_bytes: u64,
+    pub urgent_bytes: u32,
 }
 
 /// A monitor that watches a flow.
@@ -159,13 +159,15 @@ impl Flow {
         FlowId { index, generation: self.generation }
     }
 
-    /// Identity in logs: 53 bits, so that readers that hold numbers as doubles keep it.
+    /// Identity in logs: 53 bits, so that readers that hold numbers as doubles keep it. A hash of key and start that
+    /// does not change: the same capture gives the same ids on every machine and with every version.
     #[must_use]
     pub fn log_id(&self) -> u64 {
-        // Fixed keys: the same capture gives the same ids on every machine.
-        let state = ahash::RandomState::with_seeds(0x736c, 0x7569, 0x6365, 0x3031);
-        let hash = self.key.hash_with(&state) ^ self.start.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (hash ^ hash >> 29) & ((1 << 53) - 1)
+        let hash = self.key.words().into_iter().chain([self.start.0]).fold(0, |hash: u64, word| {
+            let mixed = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            mixed ^ mixed >> 32
+        });
+        hash & ((1 << 53) - 1)
     }
 
     /// The stack of `side`.

@@ -49,16 +49,29 @@ impl FlowKey {
         }
     }
 
+    /// All of the key in numbers, the same on every machine.
+    #[must_use]
+    pub(super) fn words(&self) -> [u64; 6] {
+        let halves = |address: IpAddress| {
+            let both = u128::from_be_bytes(address.0);
+            #[expect(clippy::cast_possible_truncation, reason = "the halves of a 128-bit number")]
+            [(both >> 64) as u64, both as u64]
+        };
+        let ([low, low_end], [high, high_end]) = (halves(self.low.address), halves(self.high.address));
+        let ports = u64::from(self.low.port) << 48 | u64::from(self.high.port) << 32;
+        let ports_and_vlans = ports | u64::from(self.vlan[0]) << 16 | u64::from(self.vlan[1]);
+        [low, low_end, high, high_end, ports_and_vlans, self.tunnel.number()]
+    }
+
     /// The hash under `state`, whose keys must be secret: the tuple is chosen by strangers.
     #[must_use]
     pub fn hash_with(&self, state: &ahash::RandomState) -> u64 {
         let mut hasher = state.build_hasher();
-        hasher.write_u128(u128::from_ne_bytes(self.low.address.0));
-        hasher.write_u128(u128::from_ne_bytes(self.high.address.0));
-        let ports = u64::from(self.low.port) << 48 | u64::from(self.high.port) << 32;
-        let ports_and_vlans = ports | u64::from(self.vlan[0]) << 16 | u64::from(self.vlan[1]);
+        let [low, low_end, high, high_end, ports_and_vlans, tunnel] = self.words();
         // As cheap as 64 bits. Senders choose all of these, so none may be folded into another.
-        hasher.write_u128(u128::from(ports_and_vlans) << 64 | u128::from(self.tunnel.number()));
+        for (first, second) in [(low, low_end), (high, high_end), (ports_and_vlans, tunnel)] {
+            hasher.write_u128(u128::from(first) << 64 | u128::from(second));
+        }
         hasher.finish()
     }
 }

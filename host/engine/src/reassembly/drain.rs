@@ -7,13 +7,13 @@ impl Stream {
     /// Delivers the segments that continue the stream. With `everything`, an urgent byte is not waited with.
     pub(super) fn drain(&mut self, accepted: &mut Accepted, everything: bool) {
         while self.next < self.fin {
-            if self.next == self.urgent {
+            if self.next == self.urgent() {
                 if self.leave_out_urgent(accepted, everything) {
                     continue;
                 }
                 break;
             }
-            let marked = if self.urgent > self.next { self.urgent } else { u64::MAX };
+            let marked = if self.urgent() > self.next { self.urgent() } else { u64::MAX };
             let stop = self.fin.min(marked);
             let Some(buffer) = self.buffer.as_mut() else { break };
             let Some((offset, bytes)) = buffer.ahead.pop_at(self.next) else { break };

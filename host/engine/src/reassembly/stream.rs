@@ -12,7 +12,16 @@ pub(super) struct Buffer {
     kept: Kept,
     pub(super) ahead: Ahead,
     syn_data: Box<[u8]>,
+    /// The byte that an urgent pointer marks.
+    urgent: Option<u64>,
     charged: usize,
+}
+
+impl Buffer {
+    /// Whether nothing is held and nothing is waited for.
+    fn is_idle(&self) -> bool {
+        self.kept.is_empty() && self.ahead.is_empty() && self.syn_data.is_empty() && self.urgent.is_none()
+    }
 }
 
 /// One direction of a flow. See the module.
@@ -28,8 +37,6 @@ pub struct Stream {
     highest: u64,
     acknowledged: u64,
     pub(super) fin: u64,
-    /// The byte that an urgent pointer marks.
-    pub(super) urgent: u64,
     /// When the hole at `next` is given up; [`Nanos::NEVER`] while nothing is known to be missing.
     pub gap_deadline: Nanos,
     pub(super) buffer: Option<Box<Buffer>>,
@@ -46,7 +53,6 @@ impl Default for Stream {
             highest: 0,
             acknowledged: 0,
             fin: u64::MAX,
-            urgent: UNMARKED,
             gap_deadline: Nanos::NEVER,
             buffer: None,
         }
@@ -116,6 +122,18 @@ impl Stream {
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.next == self.fin
+    }
+
+    /// The byte that an urgent pointer marks, or [`UNMARKED`]. Few streams ever have one, so it lies with the buffers.
+    pub(super) fn urgent(&self) -> u64 {
+        self.buffer.as_ref().and_then(|buffer| buffer.urgent).unwrap_or(UNMARKED)
+    }
+
+    /// Marks a byte as urgent, or none.
+    pub(super) fn set_urgent(&mut self, offset: Option<u64>) {
+        if offset.is_some() || self.buffer.is_some() {
+            self.buffer.get_or_insert_default().urgent = offset;
+        }
     }
 
     /// Whether bytes wait behind a hole.
@@ -314,7 +332,7 @@ impl Stream {
                 buffer.kept.discard_before(from);
             }
         }
-        if buffer.kept.is_empty() && buffer.ahead.is_empty() && buffer.syn_data.is_empty() {
+        if buffer.is_idle() {
             budget.adjust(buffer.charged, 0);
             self.buffer = None;
             return;

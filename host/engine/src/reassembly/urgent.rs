@@ -19,9 +19,9 @@ impl Stream {
         }
         let before = i64::from(pointer.saturating_sub(1));
         let Ok(marked) = u64::try_from(start.saturating_add(before)) else { return };
-        let is_newer = self.urgent == UNMARKED || self.urgent < self.next() || self.urgent < marked;
+        let is_newer = self.urgent() == UNMARKED || self.urgent() < self.next() || self.urgent() < marked;
         if marked >= self.received() && is_newer {
-            self.urgent = marked;
+            self.set_urgent(Some(marked));
         }
     }
 
@@ -29,13 +29,13 @@ impl Stream {
     #[must_use]
     pub fn received(&self) -> u64 {
         let next = self.next();
-        let waits = self.urgent == next && self.ahead().is_some_and(|ahead| ahead.first() == Some(next));
+        let waits = self.urgent() == next && self.ahead().is_some_and(|ahead| ahead.first() == Some(next));
         next.saturating_add(u64::from(waits))
     }
 
     /// Whether the marked byte is among those from `next` to before `end`.
     pub(super) fn is_marked_before(&self, end: u64) -> bool {
-        self.next() <= self.urgent && self.urgent < end
+        self.next() <= self.urgent() && self.urgent() < end
     }
 
     /// Leaves out the urgent byte at `next`, if it is there and `everything` is to be read or something is behind it.
@@ -50,7 +50,8 @@ impl Stream {
         let Some((_, bytes)) = buffer.ahead.pop_at(offset) else { return false };
         buffer.ahead.fill(behind, bytes.get(1..).unwrap_or(&[]));
         self.kept_at(offset).push_gap(1);
-        (self.next, self.urgent) = (behind, UNMARKED);
+        self.next = behind;
+        self.set_urgent(None);
         accepted.urgent += 1;
         if self.rules.urgent == Urgent::Gap {
             accepted.steps.push(Step::Gap { offset, len: 1 });

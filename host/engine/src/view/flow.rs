@@ -145,7 +145,7 @@ impl View {
             statistics.out_of_order = u64::from(sent.out_of_order);
             statistics.gap_bytes = sent.gap_bytes;
             statistics.conflicts = u64::from(sent.conflicts);
-            statistics.urgent_bytes = sent.urgent_bytes;
+            statistics.urgent_bytes = u64::from(sent.urgent_bytes);
         } else {
             statistics.delivered_bytes = flow.stream(side.sends()).highest();
         }
