@@ -27,7 +27,7 @@ pub const FRAGMENTS_LISTED: usize = 4096;
 ///
 /// A SYN resent with other numbers made a tracker follow the wrong one (CVE-2025-59147); the SYN-ACK decides among the
 /// most recent ones.
-pub const CANDIDATE_ISNS: usize = 4;
+pub const CANDIDATE_ISNS: usize = 3;
 
 /// Hosts whose wrong checksums are excused. Looked through for every segment while there are any; a capture made on a
 /// host names one, rarely a handful.

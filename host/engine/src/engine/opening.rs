@@ -105,14 +105,12 @@ impl Engine {
                 user_context: 0,
             });
         }
-        let retain =
-            if retains { u32::try_from(self.config.limits.retain_bytes).unwrap_or(u32::MAX) } else { 0 };
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         flow.raise_level(level);
         for direction in Direction::BOTH {
             flow.stream_mut(direction).rules = self.config.rules(direction);
         }
-        (flow.attachments, flow.interest, flow.retain) = (attachments, interest, retain);
+        (flow.attachments, flow.interest, flow.retains) = (attachments, interest, retains);
     }
 }
 

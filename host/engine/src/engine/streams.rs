@@ -299,7 +299,8 @@ impl Engine {
         let readers =
             flow.attachments.iter().filter(|reader| reader.level == Level::Full && !reader.is_stopped);
         let behind = readers.map(|reader| reader.cursor[direction.index()]).min().unwrap_or(next);
-        let wanted = behind.min(next.saturating_sub(u64::from(flow.retain)));
+        let retained = if flow.retains { self.config.limits.retain_bytes as u64 } else { 0 };
+        let wanted = behind.min(next.saturating_sub(retained));
         let lent = loan.filter(|loan| loan.offset.saturating_add(loan.len as u64) > wanted);
         let lent = lent.and_then(|loan| {
             let slot = self.view.packet.as_ref()?.slot;

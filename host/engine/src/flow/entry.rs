@@ -89,8 +89,8 @@ pub struct Flow {
     pub deadline: Nanos,
     /// Which (kind, hook) pairs have a handler on some attachment; bit `kind * HOOKS + hook`.
     pub interest: u64,
-    /// Bytes kept behind the readers.
-    pub retain: u32,
+    /// Whether bytes are kept behind the readers, to compare repetitions with.
+    pub retains: bool,
     /// Segments of each side beyond the windows since the last one that fitted.
     pub(crate) strays: [u8; 2],
     pub(crate) class: Class,
@@ -126,7 +126,7 @@ impl Flow {
             last: now,
             deadline: Nanos::NEVER,
             interest: 0,
-            retain: 0,
+            retains: false,
             strays: [0; 2],
             class: Class::None,
             previous: u32::MAX,

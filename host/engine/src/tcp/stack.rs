@@ -100,10 +100,10 @@ mod tests {
             stack.add_candidate(SeqNumber(isn));
         }
         assert_eq!(stack.isn(), Some(SeqNumber(9)));
-        assert!(stack.is_candidate(SeqNumber(6)));
-        assert!(!stack.is_candidate(SeqNumber(5)));
-        stack.settle_isn(SeqNumber(7));
-        assert_eq!(stack.isn(), Some(SeqNumber(7)));
+        assert!(stack.is_candidate(SeqNumber(7)));
+        assert!(!stack.is_candidate(SeqNumber(6)));
+        stack.settle_isn(SeqNumber(8));
+        assert_eq!(stack.isn(), Some(SeqNumber(8)));
         assert!(!stack.is_candidate(SeqNumber(9)));
     }
 }
