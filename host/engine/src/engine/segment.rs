@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::Engine;
 use super::opening::Found;
-use crate::event::{EventKind, Handler, Hook, Pass, Raised};
+use crate::event::{EventKind, Handler, Hook, Pass, Raised, interest_bit};
 use crate::flow::{EndReason, Flow};
 use crate::reassembly::{Examined, Level, Payload};
 use crate::tcp::{self, Class, RefuseReason, TcpState};
@@ -175,9 +175,27 @@ impl Engine {
         left: Option<TcpState>,
         handler: &mut dyn Handler,
     ) {
+        if self.is_unheard(segment, Hook::Sender, is_first, left) {
+            return;
+        }
         let mut raised = RaisedList::new();
         self.raise_packet(segment, is_first, left, &mut raised);
         self.run(&segment.pass(Hook::Sender, left, &raised), handler);
+    }
+
+    /// Whether the packet says no more than that it is there, and nobody at the hook wants to know; it is counted then.
+    fn is_unheard(
+        &mut self,
+        segment: &Segment<'_>,
+        hook: Hook,
+        is_first: bool,
+        left: Option<TcpState>,
+    ) -> bool {
+        let interest = interest_bit(EventKind::PacketIn, hook);
+        let is_heard = self.view.flows.get(segment.index).is_some_and(|flow| flow.interest & interest != 0);
+        let is_unheard = !is_heard && !is_first && left.is_none();
+        self.counters.events[EventKind::PacketIn.index()] += u64::from(is_unheard);
+        is_unheard
     }
 
     /// The events that both hooks have: the packet, the start, a change of state.
@@ -207,10 +225,16 @@ impl Engine {
         let completes = self.completes(segment);
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let left = tcp::receive(flow, sender, tcp, completes, deadline);
-        let mut raised = RaisedList::new();
-        self.raise_packet(segment, is_first, left, &mut raised);
-        self.raise_repetition(segment, examined, &mut raised);
-        self.run(&segment.pass(Hook::Receiver, left, &raised), handler);
+        let repeats = examined.repeated.is_some() || segment.class == Class::Repeated;
+        self.counters.unverifiable_bytes += examined.unverifiable;
+        if repeats || !self.is_unheard(segment, Hook::Receiver, is_first, left) {
+            let mut raised = RaisedList::new();
+            self.raise_packet(segment, is_first, left, &mut raised);
+            if repeats {
+                self.raise_repetition(segment, examined, &mut raised);
+            }
+            self.run(&segment.pass(Hook::Receiver, left, &raised), handler);
+        }
         self.take_syn_data(segment, handler);
         if segment.carries_data() {
             self.accept(segment, handler);
@@ -250,11 +274,6 @@ impl Engine {
     }
 
     fn raise_repetition(&mut self, segment: &Segment<'_>, examined: Examined, raised: &mut RaisedList) {
-        self.counters.unverifiable_bytes += examined.unverifiable;
-        let is_repeated = segment.class == Class::Repeated;
-        if examined.repeated.is_none() && !is_repeated {
-            return;
-        }
         self.counters.retransmissions += 1;
         let Some(flow) = self.view.flows.get_mut(segment.index) else { return };
         let sent = flow.sent_mut(segment.sender);

@@ -18,12 +18,16 @@ impl Engine {
     /// Takes the segment's payload into its stream and tells the readers.
     pub(super) fn accept(&mut self, segment: &Segment<'_>, handler: &mut dyn Handler) {
         let Segment { index, sender, tcp, now, .. } = *segment;
+        let direction = sender.sends();
+        let level = self.view.flows.get(index).map(|flow| flow.stream(direction).level);
+        if level != Some(Level::Full) {
+            return self.count_payload(segment, handler);
+        }
         let Some(slot) = self.view.packet.as_ref().map(|packet| packet.slot) else { return };
         let bytes = match self.view.burst.as_ref().and_then(|burst| burst.packet(slot)) {
             Some(packet) => tcp.payload(packet.bytes),
             None => return,
         };
-        let direction = sender.sends();
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let stream = flow.stream_mut(direction);
         let payload = Payload { offset: stream.offset_of(tcp.seq), bytes, wire_len: tcp.payload_len };
@@ -42,6 +46,26 @@ impl Engine {
         }
         self.account(&accepted, waited, waits);
         self.tell(index, direction, &accepted, now, handler);
+    }
+
+    /// Counts the segment's payload: below level `full` there is nobody to tell and nothing to keep.
+    fn count_payload(&mut self, segment: &Segment<'_>, handler: &mut dyn Handler) {
+        let Segment { index, sender, tcp, now, .. } = *segment;
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        let stream = flow.stream_mut(sender.sends());
+        let counted = stream.count(stream.offset_of(tcp.seq), tcp.payload_len);
+        let may_be_complete = stream.fin().is_some();
+        let sent = flow.sent_mut(sender);
+        sent.delivered_bytes = sent.delivered_bytes.saturating_add(counted.delivered);
+        let bytes = &mut self.counters.bytes;
+        bytes.delivered += counted.delivered;
+        bytes.duplicate += counted.duplicate;
+        bytes.before_start += counted.before_start;
+        bytes.after_fin += counted.after_fin;
+        self.counters.events[EventKind::NewData.index()] += u64::from(counted.delivered > 0);
+        if may_be_complete {
+            self.complete_late(index, sender.sends(), now, handler);
+        }
     }
 
     /// An urgent pointer marks a byte, and a FIN that a longer segment covers may not count any more: decided before
@@ -120,6 +144,9 @@ impl Engine {
         let direction = segment.sender.other().sends();
         let Some(flow) = self.view.flows.get_mut(segment.index) else { return };
         let stream = flow.stream_mut(direction);
+        if !stream.has_syn_data() {
+            return;
+        }
         let acknowledged = u64::try_from(stream.offset_of(segment.tcp.ack)).unwrap_or(0);
         let data = stream.take_syn_data(&mut self.budget);
         if data.is_empty() {

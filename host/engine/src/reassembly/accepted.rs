@@ -56,3 +56,16 @@ impl Accepted {
         }
     }
 }
+
+/// What became of a payload of which nobody wants the bytes.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counted {
+    /// Bytes seen for the first time.
+    pub delivered: u64,
+    /// Bytes before the furthest one seen.
+    pub duplicate: u64,
+    /// Bytes before the beginning of the stream.
+    pub before_start: u64,
+    /// Bytes behind the sender's FIN.
+    pub after_fin: u64,
+}

@@ -18,7 +18,7 @@ mod stream;
 mod tree;
 mod urgent;
 
-pub use accepted::{Accepted, Step};
+pub use accepted::{Accepted, Counted, Step};
 pub use ahead::{Ahead, Inserted, SEGMENT_COST};
 pub use budget::Budget;
 pub use examine::Examined;

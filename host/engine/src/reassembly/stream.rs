@@ -2,7 +2,7 @@
 
 use super::ahead::SEGMENT_COST;
 use super::urgent::UNMARKED;
-use super::{Accepted, Ahead, Budget, Kept, Level, OverlapPolicy, Payload, Rules, Step};
+use super::{Accepted, Ahead, Budget, Counted, Kept, Level, OverlapPolicy, Payload, Rules, Step};
 use crate::Nanos;
 use crate::limits::Limits;
 use sluice_wire::SeqNumber;
@@ -172,6 +172,12 @@ impl Stream {
         true
     }
 
+    /// Whether data that came with a SYN waits.
+    #[must_use]
+    pub fn has_syn_data(&self) -> bool {
+        self.buffer.as_ref().is_some_and(|buffer| !buffer.syn_data.is_empty())
+    }
+
     /// Takes the data that came with a SYN.
     pub fn take_syn_data(&mut self, budget: &mut Budget) -> Box<[u8]> {
         let data =
@@ -212,6 +218,24 @@ impl Stream {
         reached
     }
 
+    /// Counts a payload of which nobody wants the bytes. A hole is stepped over.
+    pub fn count(&mut self, offset: i64, wire_len: u32) -> Counted {
+        let all_end = u64::try_from(offset.saturating_add(i64::from(wire_len))).unwrap_or(0);
+        let (start, end) = (u64::try_from(offset).unwrap_or(0), all_end.min(self.fin));
+        let mut counted = Counted {
+            before_start: offset.min(0).unsigned_abs().min(u64::from(wire_len)),
+            after_fin: all_end.saturating_sub(end.max(start)),
+            ..Counted::default()
+        };
+        if start < end {
+            let from = self.next.clamp(start, end);
+            (counted.duplicate, counted.delivered) = (from - start, end - from);
+            self.highest = self.highest.max(end);
+            self.next = self.next.max(end);
+        }
+        counted
+    }
+
     /// Takes a payload in.
     pub fn accept(&mut self, payload: Payload<'_>, limits: &Limits, budget: &mut Budget) -> Accepted {
         let mut accepted = Accepted::default();
@@ -226,11 +250,9 @@ impl Stream {
         if end <= self.received() {
             accepted.duplicate = end - start;
         } else if self.level != Level::Full {
-            // Without reassembly a hole is stepped over: the byte counts are all that anyone wants.
-            accepted.duplicate = self.next.saturating_sub(start);
-            let from = self.next.max(start);
-            self.next = end;
-            accepted.steps.push(Step::Data { offset: from, len: end - from });
+            let counted = self.count(payload.offset, payload.wire_len);
+            accepted.duplicate = counted.duplicate;
+            accepted.steps.push(Step::Data { offset: end - counted.delivered, len: counted.delivered });
         } else if start <= self.next && !self.has_hole() && !self.is_marked_before(end) {
             self.accept_in_order(start, end, payload, &mut accepted);
         } else {
