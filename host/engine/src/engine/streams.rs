@@ -213,9 +213,6 @@ impl Engine {
         handler: &mut dyn Handler,
     ) {
         self.note_urgent(index, direction, accepted);
-        if self.view.flows.get(index).is_some_and(|flow| flow.stream(direction).level != Level::Full) {
-            return self.tell_counts(index, direction, accepted, now, handler);
-        }
         for step in &accepted.steps {
             let (kind, offset, len) = match *step {
                 Step::Data { offset, len } => (EventKind::NewData, offset, len),
@@ -234,21 +231,6 @@ impl Engine {
             self.raise_in_stream(index, direction, raised, now, handler);
         }
         self.settle_stream(index, direction);
-        self.complete_late(index, direction, now, handler);
-    }
-
-    /// Where no monitor wants bytes there is nobody to tell and nothing to keep: progress is counted.
-    fn tell_counts(
-        &mut self,
-        index: u32,
-        direction: Direction,
-        accepted: &Accepted,
-        now: Nanos,
-        handler: &mut dyn Handler,
-    ) {
-        self.view.loan = None;
-        self.note_progress(index, direction, EventKind::NewData, data_len(accepted));
-        self.counters.events[EventKind::NewData.index()] += u64::from(!accepted.steps.is_empty());
         self.complete_late(index, direction, now, handler);
     }
 
