@@ -49,7 +49,7 @@ impl Engine {
         }
         self.pass_time(now, handler);
         match self.understand(slot) {
-            Received::Tcp(tcp) => self.receive_segment(slot, &tcp, handler),
+            Received::Tcp(tcp) => self.receive_segment(&tcp, handler),
             Received::Orphan => self.raise_orphan(now, handler),
             Received::Counted => {}
         }

@@ -53,7 +53,7 @@ type RaisedList = SmallVec<[Raised; 4]>;
 
 impl Engine {
     /// Takes the current packet, a TCP segment.
-    pub(super) fn receive_segment(&mut self, slot: usize, tcp: &TcpHeader, handler: &mut dyn Handler) {
+    pub(super) fn receive_segment(&mut self, tcp: &TcpHeader, handler: &mut dyn Handler) {
         let now = self.view.clock;
         self.counters.bytes.seen += u64::from(tcp.payload_len);
         let (index, sender, is_first) = match self.find(tcp, now, handler) {
@@ -72,7 +72,6 @@ impl Engine {
                 return self.raise_orphan(now, handler);
             }
         };
-        debug_assert_eq!(self.view.packet.as_ref().map(|packet| packet.slot), Some(slot));
         let class = self.view.flows.get(index).map(|flow| tcp::classify(flow, sender, tcp));
         match class {
             Some(Class::Refuse(reason)) if !is_first => self.refuse(index, sender, tcp, reason, handler),

@@ -72,7 +72,7 @@ impl Pass<'_> {
         }
     }
 
-    /// Runs the pass.
+    /// Runs the pass, one that [concerns](Pass::concerns) somebody.
     pub(crate) fn run(
         &self,
         view: &mut Box<View>,
@@ -80,58 +80,47 @@ impl Pass<'_> {
         handler: &mut dyn Handler,
         wishes: &mut Wishes,
     ) {
-        let interest = self.interest();
         let Some(index) = self.flow else {
-            return self.run_without_flow(interest, view, monitors, handler, wishes);
+            let base = self.base(view, 0, false);
+            for number in 0..=u16::MAX {
+                let Some(monitor) = monitors.get(number) else { break };
+                self.visit(monitor, None, Level::State, base, view, handler, wishes);
+            }
+            return;
         };
-        let Some(flow) = view.flows.get(index).filter(|flow| flow.interest & interest != 0) else { return };
+        let Some(flow) = view.flows.get(index) else { return };
         let base = self.base(view, flow.id(index).number(), flow.is_partial());
         let count = flow.attachments.len();
         for step in 0..count {
             let position = if self.direction == Direction::ToClient { count - 1 - step } else { step };
             let attachment = view.flows.get(index).and_then(|flow| flow.attachments.get(position)).copied();
             let Some(attachment) = attachment.filter(|attachment| !attachment.is_stopped) else { continue };
-            let Some(monitor) = monitors.get(attachment.monitor).filter(|monitor| {
-                monitor.is_alive
-                    && monitor.forest.interest() & interest != 0
-                    && !wishes.faulted.contains(&monitor.tenant)
-            }) else {
-                continue;
-            };
-            view.enter(monitor.tenant, Some((index, position)), monitor.level);
-            if self.run_monitor(monitor, base, view, handler, wishes).is_err() {
-                wishes.faulted.push(monitor.tenant);
-            }
-            view.leave();
+            let Some(monitor) = monitors.get(attachment.monitor) else { continue };
+            self.visit(monitor, Some((index, position)), monitor.level, base, view, handler, wishes);
         }
     }
 
-    fn run_without_flow(
+    /// Runs the pass for one monitor, if it wants any of what happened.
+    #[expect(clippy::too_many_arguments, reason = "what a pass lends to each of its monitors")]
+    fn visit(
         &self,
-        interest: u64,
+        monitor: &Monitor,
+        flow: Option<(u32, usize)>,
+        level: Level,
+        base: EventCall,
         view: &mut Box<View>,
-        monitors: &Monitors,
         handler: &mut dyn Handler,
         wishes: &mut Wishes,
     ) {
-        if !monitors.any_interest(interest) {
+        let is_wanted = monitor.forest.interest() & self.interest() != 0;
+        if !monitor.is_alive || !is_wanted || wishes.faulted.contains(&monitor.tenant) {
             return;
         }
-        let base = self.base(view, 0, false);
-        for number in 0..=u16::MAX {
-            let Some(monitor) = monitors.get(number) else { break };
-            if !monitor.is_alive
-                || monitor.forest.interest() & interest == 0
-                || wishes.faulted.contains(&monitor.tenant)
-            {
-                continue;
-            }
-            view.enter(monitor.tenant, None, Level::State);
-            if self.run_monitor(monitor, base, view, handler, wishes).is_err() {
-                wishes.faulted.push(monitor.tenant);
-            }
-            view.leave();
+        view.enter(monitor.tenant, flow, level);
+        if self.run_monitor(monitor, base, view, handler, wishes).is_err() {
+            wishes.faulted.push(monitor.tenant);
         }
+        view.leave();
     }
 
     /// What all calls of this pass have in common.
