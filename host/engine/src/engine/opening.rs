@@ -23,11 +23,7 @@ pub(super) enum Found {
 impl Engine {
     /// Finds or opens the flow of the current segment.
     pub(super) fn find(&mut self, tcp: &TcpHeader, now: Nanos, handler: &mut dyn Handler) -> Found {
-        let Some(packet) = self.view.packet.as_ref() else { return Found::Orphan };
-        let (key, sender_is_low) = match self.config.networks {
-            Networks::Apart => FlowKey::of(&packet.headers, tcp),
-            Networks::One => FlowKey::of(&in_one_network(packet.headers), tcp),
-        };
+        let Some((key, sender_is_low)) = self.key(tcp) else { return Found::Orphan };
         let known = self.view.flows.find(&key);
         if let Some(index) = known {
             self.settle_if_overdue(index, now, handler);
@@ -41,7 +37,7 @@ impl Engine {
                 return if is_over { Found::Ended(index, sender) } else { Found::Flow(index, sender, false) };
             }
             self.end_flow(index, EndReason::Replaced, now, handler);
-            self.forget(index);
+            self.forget(index, handler);
         }
         if !self.opens(tcp) {
             return Found::Orphan;
@@ -49,7 +45,7 @@ impl Engine {
         while self.view.flows.len() >= self.config.limits.flows {
             let Some(victim) = self.view.flows.expendable() else { return Found::NoRoom };
             self.end_flow(victim, EndReason::Evicted, now, handler);
-            self.forget(victim);
+            self.forget(victim, handler);
         }
         let Some(mut headers) = self.view.packet.as_ref().map(|packet| packet.headers) else {
             return Found::Orphan;
@@ -61,9 +57,25 @@ impl Engine {
         let Some(index) = opened else { return Found::NoRoom };
         self.counters.flows += 1;
         self.attach_monitors(index);
+        self.open_account(index, sender_is_low);
         let Some(flow) = self.view.flows.get(index) else { return Found::NoRoom };
         self.counters.partial_flows += u64::from(flow.is_partial());
         Found::Flow(index, flow.side_of(sender_is_low), true)
+    }
+
+    /// The key of the current segment, and whether its sender is the smaller end.
+    fn key(&self, tcp: &TcpHeader) -> Option<(FlowKey, bool)> {
+        let headers = &self.view.packet.as_ref()?.headers;
+        Some(match self.config.networks {
+            Networks::Apart => FlowKey::of(headers, tcp),
+            Networks::One => FlowKey::of(&in_one_network(*headers), tcp),
+        })
+    }
+
+    /// The flow that the addresses and ports of the current segment name, and whether its sender is the smaller end.
+    pub(super) fn lookup(&self, tcp: &TcpHeader) -> Option<(u32, bool)> {
+        let (key, sender_is_low) = self.key(tcp)?;
+        Some((self.view.flows.find(&key)?, sender_is_low))
     }
 
     /// Whether a segment of no known flow opens one.
@@ -101,6 +113,7 @@ impl Engine {
                 tenant: monitor.tenant,
                 level: monitor.level,
                 is_stopped: false,
+                observes: monitor.observes,
                 cursor: [0; 2],
                 user_context: 0,
             });
