@@ -60,7 +60,7 @@ const REFUSALS: [(&str, i32, &str); 23] = [
     (
         "run -r SAMPLE @midstat intervall=5",
         3,
-        "sluice: guest midstat refuses to start: unknown option intervall (options: interval, rows, filter)",
+        "sluice: guest midstat refuses to start: unknown option intervall (options: interval, rows, filter, rtt)",
     ),
     (
         "run -r SAMPLE @midstat interval=0",
