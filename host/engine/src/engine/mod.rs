@@ -4,14 +4,17 @@ mod deadlines;
 mod ending;
 mod fragments;
 mod opening;
+mod predict;
 mod receive;
 mod segment;
+mod sight;
 mod streams;
 
 use std::fmt;
 
 use sluice_wire::IpAddress;
 
+use self::sight::Sight;
 use crate::counters::Counters;
 use crate::defrag::Defragmenter;
 use crate::event::{Definitions, Handler, Monitors, Pass, TenantId, TimerSpec, Wishes};
@@ -134,6 +137,7 @@ pub struct Engine {
     /// The burst, while a datagram put together is in the place of one of its fragments.
     covered: Option<Box<dyn Burst>>,
     verdicts: Vec<Verdict>,
+    sights: Vec<Option<Sight>>,
     waiting_timers: Vec<(TenantId, TimerSpec)>,
     due: Vec<u32>,
     has_begun: bool,
@@ -165,6 +169,7 @@ impl Engine {
             ),
             covered: None,
             verdicts: Vec::new(),
+            sights: Vec::new(),
             waiting_timers: Vec::new(),
             due: Vec::new(),
             has_begun: false,

@@ -1,10 +1,11 @@
 //! How flows begin.
 
-use sluice_wire::{Encapsulation, Headers, TcpFlags, TcpHeader};
+use sluice_wire::{TcpFlags, TcpHeader};
 
-use super::{Engine, Networks, PickUp};
+use super::sight::Clue;
+use super::{Engine, PickUp};
 use crate::event::Handler;
-use crate::flow::{Attachment, EndReason, Flow, FlowKey};
+use crate::flow::{Attachment, EndReason, Flow};
 use crate::tcp::{TcpState, acknowledges_syn};
 use crate::{Direction, Nanos, Side};
 
@@ -21,21 +22,22 @@ pub(super) enum Found {
 }
 
 impl Engine {
-    /// Finds or opens the flow of the current segment.
-    pub(super) fn find(&mut self, tcp: &TcpHeader, now: Nanos, handler: &mut dyn Handler) -> Found {
-        let Some(packet) = self.view.packet.as_ref() else { return Found::Orphan };
-        let (key, sender_is_low) = match self.config.networks {
-            Networks::Apart => FlowKey::of(&packet.headers, tcp),
-            Networks::One => FlowKey::of(&in_one_network(packet.headers), tcp),
-        };
-        let known = self.view.flows.find(&key);
+    /// What the current segment finds at the `known` place of its flow, or a flow that it opens.
+    pub(super) fn find(
+        &mut self,
+        known: Option<u32>,
+        clue: &Clue,
+        tcp: &TcpHeader,
+        now: Nanos,
+        handler: &mut dyn Handler,
+    ) -> Found {
         if let Some(index) = known {
             self.settle_if_overdue(index, now, handler);
         }
         // What was overdue may have been the flow itself; no other can have taken its place.
         let known = known.and_then(|index| Some((index, self.view.flows.get(index)?)));
         if let Some((index, flow)) = known {
-            let sender = flow.side_of(sender_is_low);
+            let sender = flow.side_of(clue.sender_is_low);
             if !begins_anew(flow, sender, tcp) {
                 let is_over = flow.end.is_some();
                 return if is_over { Found::Ended(index, sender) } else { Found::Flow(index, sender, false) };
@@ -51,19 +53,14 @@ impl Engine {
             self.end_flow(victim, EndReason::Evicted, now, handler);
             self.forget(victim);
         }
-        let Some(mut headers) = self.view.packet.as_ref().map(|packet| packet.headers) else {
-            return Found::Orphan;
-        };
-        if self.config.networks == Networks::One {
-            headers = in_one_network(headers);
-        }
-        let opened = self.view.flows.insert(|generation| Flow::open(&headers, tcp, generation, now));
+        let open = |generation| Flow::open(clue.key, clue.sender_is_low, tcp, generation, now);
+        let opened = self.view.flows.insert(clue.hash, open);
         let Some(index) = opened else { return Found::NoRoom };
         self.counters.flows += 1;
         self.attach_monitors(index);
         let Some(flow) = self.view.flows.get(index) else { return Found::NoRoom };
         self.counters.partial_flows += u64::from(flow.is_partial());
-        Found::Flow(index, flow.side_of(sender_is_low), true)
+        Found::Flow(index, flow.side_of(clue.sender_is_low), true)
     }
 
     /// Whether a segment of no known flow opens one.
@@ -112,11 +109,6 @@ impl Engine {
         }
         (flow.attachments, flow.interest, flow.retains) = (attachments, interest, retains);
     }
-}
-
-/// Headers without what tells networks apart.
-const fn in_one_network(headers: Headers) -> Headers {
-    Headers { encapsulation: Encapsulation::NONE, ..headers }
 }
 
 /// Whether a segment opens a new connection with the addresses and ports of a known one.

@@ -258,7 +258,7 @@ impl Engine {
     }
 
     /// Raises an event of a stream at the receiver.
-    fn raise_in_stream(
+    pub(super) fn raise_in_stream(
         &mut self,
         index: u32,
         direction: Direction,
@@ -300,7 +300,7 @@ impl Engine {
     }
 
     /// Stores what is lent and still wanted, and forgets what nobody wants.
-    fn settle_stream(&mut self, index: u32, direction: Direction) {
+    pub(super) fn settle_stream(&mut self, index: u32, direction: Direction) {
         let loan = self.view.loan.take();
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         flow.step_over_gaps(direction);

@@ -1,6 +1,6 @@
 //! One flow: both emulated stacks, both streams, and who watches.
 
-use sluice_wire::{Headers, TcpFlags, TcpHeader};
+use sluice_wire::{TcpFlags, TcpHeader};
 use smallvec::SmallVec;
 
 use super::queue::Class;
@@ -106,8 +106,7 @@ pub struct Flow {
 impl Flow {
     /// A flow that begins with a segment of `opener`'s side.
     #[must_use]
-    pub fn open(headers: &Headers, tcp: &TcpHeader, generation: u32, now: Nanos) -> Self {
-        let (key, sender_is_low) = FlowKey::of(headers, tcp);
+    pub fn open(key: FlowKey, sender_is_low: bool, tcp: &TcpHeader, generation: u32, now: Nanos) -> Self {
         let sender = opening_side(tcp);
         let has_syn = tcp.flags.contains(TcpFlags::SYN);
         let is_syn = has_syn && !tcp.flags.contains(TcpFlags::ACK);
@@ -204,6 +203,55 @@ impl Flow {
     #[must_use]
     pub const fn sent_mut(&mut self, side: Side) -> &mut Sent {
         &mut self.sent[side.index()]
+    }
+
+    /// Something that depends on each cache line of the flow.
+    #[inline]
+    pub(crate) fn touch(&self) -> u64 {
+        self.last.0
+            ^ u64::from(self.stacks[0].window)
+            ^ u64::from(self.stacks[1].window)
+            ^ self.streams[0].next()
+            ^ self.streams[1].next()
+            ^ self.sent[0].ip_bytes
+            ^ self.sent[1].ip_bytes
+            ^ self.key.low.port as u64
+            ^ self.attachments.len() as u64
+    }
+
+    /// Counts a packet of `sender` that its receiver honours.
+    #[inline]
+    pub(crate) fn note_packet(&mut self, sender: Side, ip_len: u32, payload_len: u32, now: Nanos) {
+        self.last = now;
+        self.strays = [0; 2];
+        self.marks.two_sided |= self.sent(sender.other()).packets > 0;
+        let sent = self.sent_mut(sender);
+        sent.packets = sent.packets.saturating_add(1);
+        sent.ip_bytes = sent.ip_bytes.saturating_add(u64::from(ip_len));
+        sent.payload_bytes = sent.payload_bytes.saturating_add(u64::from(payload_len));
+    }
+
+    /// Whether both hosts are established, both have been heard, and nothing is missing, closing or urgent.
+    #[inline]
+    pub(crate) fn is_steady(&self) -> bool {
+        let is_settled =
+            |stack: &Stack| stack.state == TcpState::Established && stack.has_sent && stack.has_acknowledged;
+        self.end.is_none()
+            && self.marks.two_sided
+            && self.stacks.iter().all(is_settled)
+            && self.streams.iter().all(Stream::is_steady)
+    }
+
+    /// Whether every reader has had all bytes of a direction, and none is kept for comparison.
+    #[inline]
+    pub(crate) fn has_read_all(&self, direction: Direction) -> bool {
+        let stream = self.stream(direction);
+        let has_read = |reader: &Attachment| {
+            reader.level != Level::Full
+                || reader.is_stopped
+                || reader.cursor[direction.index()] >= stream.next()
+        };
+        !self.retains && stream.buffer.is_none() && self.attachments.iter().all(has_read)
     }
 
     /// Whether the flow was picked up in mid-stream.

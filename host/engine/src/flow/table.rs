@@ -5,13 +5,21 @@ use hashbrown::HashTable;
 use super::queue::{Class, Queues};
 use super::{Flow, FlowId, FlowKey};
 
+/// What the index holds of a flow: its place, and the hash of its key, so that neither a search nor growing has to look
+/// at flows that are not the one.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    place: u32,
+    hash: u32,
+}
+
 /// The flow table: slots that stay where they are, and a keyed hash index over them.
 #[derive(Debug)]
 pub struct FlowTable {
     slots: Vec<Option<Flow>>,
     generations: Vec<u32>,
     free: Vec<u32>,
-    index: HashTable<u32>,
+    index: HashTable<Entry>,
     hasher: ahash::RandomState,
     queues: Queues,
 }
@@ -48,11 +56,32 @@ impl FlowTable {
         self.index.is_empty()
     }
 
-    /// The place of the flow with `key`.
+    /// The hash of a key, under keys that must be secret: the tuple is chosen by strangers.
     #[must_use]
-    pub fn find(&self, key: &FlowKey) -> Option<u32> {
-        let matches = |index: &u32| self.get(*index).is_some_and(|flow| flow.key == *key);
-        self.index.find(key.hash_with(&self.hasher), matches).copied()
+    pub fn hash(&self, key: &FlowKey) -> u32 {
+        let hash = key.hash_with(&self.hasher);
+        #[expect(clippy::cast_possible_truncation, reason = "both halves count")]
+        let folded = (hash ^ hash >> 32) as u32;
+        folded
+    }
+
+    /// The place of the flow with `key`, whose [hash](FlowTable::hash) is `hash`.
+    #[must_use]
+    pub fn find(&self, hash: u32, key: &FlowKey) -> Option<u32> {
+        let is_it =
+            |entry: &Entry| entry.hash == hash && self.get(entry.place).is_some_and(|flow| flow.key == *key);
+        self.index.find(spread(hash), is_it).map(|entry| entry.place)
+    }
+
+    /// A place of a flow whose key has this hash, without a look at the flow.
+    #[must_use]
+    pub(crate) fn guess(&self, hash: u32) -> Option<u32> {
+        self.index.find(spread(hash), |entry| entry.hash == hash).map(|entry| entry.place)
+    }
+
+    /// Brings a flow into the cache; gives something that depends on each of its cache lines.
+    pub(crate) fn touch(&self, place: u32) -> u64 {
+        self.get(place).map_or(0, Flow::touch)
     }
 
     /// The flow at a place.
@@ -73,8 +102,9 @@ impl FlowTable {
         self.get(id.index).filter(|flow| flow.generation == id.generation).map(|_| id.index)
     }
 
-    /// Puts a flow in, made from the generation that it is to carry; gives its place. `None` when places run out.
-    pub fn insert(&mut self, make: impl FnOnce(u32) -> Flow) -> Option<u32> {
+    /// Puts a flow in whose key has this hash, made from the generation that it is to carry; gives its place. `None`
+    /// when places run out.
+    pub fn insert(&mut self, hash: u32, make: impl FnOnce(u32) -> Flow) -> Option<u32> {
         let index = match self.free.pop() {
             Some(index) => index,
             None => {
@@ -86,11 +116,8 @@ impl FlowTable {
         };
         let generation = &mut self.generations[index as usize];
         *generation = generation.wrapping_add(1).max(1);
-        let flow = make(*generation);
-        let hash = flow.key.hash_with(&self.hasher);
-        self.slots[index as usize] = Some(flow);
-        let Self { slots, index: table, hasher, .. } = self;
-        table.insert_unique(hash, index, |index| rehash(slots, hasher, *index));
+        self.slots[index as usize] = Some(make(*generation));
+        self.index.insert_unique(spread(hash), Entry { place: index, hash }, |entry| spread(entry.hash));
         Some(index)
     }
 
@@ -98,8 +125,8 @@ impl FlowTable {
     pub fn remove(&mut self, index: u32) -> Option<Flow> {
         self.queues.remove(&mut self.slots, index);
         let flow = self.slots.get_mut(index as usize)?.take()?;
-        let hash = flow.key.hash_with(&self.hasher);
-        if let Ok(entry) = self.index.find_entry(hash, |candidate| *candidate == index) {
+        let hash = self.hash(&flow.key);
+        if let Ok(entry) = self.index.find_entry(spread(hash), |candidate| candidate.place == index) {
             entry.remove();
         }
         self.free.push(index);
@@ -137,6 +164,7 @@ impl FlowTable {
     }
 }
 
-fn rehash(slots: &[Option<Flow>], hasher: &ahash::RandomState, index: u32) -> u64 {
-    slots.get(index as usize).and_then(Option::as_ref).map_or(0, |flow| flow.key.hash_with(hasher))
+/// A hash for the index, which takes the place from the low bits and a tag from the high ones.
+const fn spread(hash: u32) -> u64 {
+    (hash as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

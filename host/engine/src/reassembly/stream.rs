@@ -8,7 +8,7 @@ use crate::limits::Limits;
 use sluice_wire::SeqNumber;
 
 #[derive(Debug, Default)]
-pub(super) struct Buffer {
+pub(crate) struct Buffer {
     kept: Kept,
     pub(super) ahead: Ahead,
     syn_data: Box<[u8]>,
@@ -39,7 +39,7 @@ pub struct Stream {
     pub(super) fin: u64,
     /// When the hole at `next` is given up; [`Nanos::NEVER`] while nothing is known to be missing.
     pub gap_deadline: Nanos,
-    pub(super) buffer: Option<Box<Buffer>>,
+    pub(crate) buffer: Option<Box<Buffer>>,
 }
 
 impl Default for Stream {
@@ -134,6 +134,24 @@ impl Stream {
         if offset.is_some() || self.buffer.is_some() {
             self.buffer.get_or_insert_default().urgent = offset;
         }
+    }
+
+    /// Whether nothing is missing, waited for, or out of the ordinary, and no end is in sight.
+    #[inline]
+    pub(crate) fn is_steady(&self) -> bool {
+        let is_plain = |buffer: &Buffer| {
+            buffer.ahead.is_empty() && buffer.syn_data.is_empty() && buffer.urgent.is_none()
+        };
+        self.fin == u64::MAX
+            && self.gap_deadline == Nanos::NEVER
+            && self.buffer.as_deref().is_none_or(is_plain)
+    }
+
+    /// Moves a steady stream on by `len` bytes that came in order.
+    #[inline]
+    pub(crate) fn advance(&mut self, len: u64) {
+        self.next = self.next.saturating_add(len);
+        self.highest = self.highest.max(self.next);
     }
 
     /// Whether bytes wait behind a hole.

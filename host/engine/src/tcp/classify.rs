@@ -147,14 +147,8 @@ fn classify_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
     {
         return Class::Refuse(reason);
     }
-    let is_known = !flow.is_partial() && !flow.marks.lossy;
-    if is_known && peer.has_acknowledged && own.has_sent && peer.window_max > 0 {
-        let distance = tcp.seq.distance_from(peer.acknowledged);
-        let slack = peer.window_max.max(WINDOW_UNSCALED);
-        // Twice the window: the receiver's newest window update may still be on its way to the observer.
-        if u32::try_from(distance).is_ok_and(|distance| distance > slack.saturating_mul(2)) {
-            return Class::Refuse(RefuseReason::OutOfWindow);
-        }
+    if is_beyond_window(flow, own, peer, tcp) {
+        return Class::Refuse(RefuseReason::OutOfWindow);
     }
     if tcp.flags.contains(TcpFlags::FIN) {
         let fin = tcp.seq.add(tcp.payload_len);
@@ -168,6 +162,28 @@ fn classify_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
         }
     }
     if is_keep_alive(own, peer, tcp) { Class::KeepAlive } else { Class::Accept }
+}
+
+/// Whether a segment lies right of what the receiver can have offered.
+#[inline]
+fn is_beyond_window(flow: &Flow, own: &Stack, peer: &Stack, tcp: &TcpHeader) -> bool {
+    let is_known = !flow.is_partial() && !flow.marks.lossy;
+    if !is_known || !peer.has_acknowledged || !own.has_sent || peer.window_max == 0 {
+        return false;
+    }
+    let distance = tcp.seq.distance_from(peer.acknowledged);
+    let slack = peer.window_max.max(WINDOW_UNSCALED);
+    // Twice the window: the receiver's newest window update may still be on its way to the observer.
+    u32::try_from(distance).is_ok_and(|distance| distance > slack.saturating_mul(2))
+}
+
+/// Whether neither signature, timestamp nor window speak against a segment that acknowledges what is known to be sent.
+#[inline]
+pub(crate) fn is_unremarkable(flow: &Flow, sender: Side, tcp: &TcpHeader) -> bool {
+    let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
+    !tcp.options.md5_or_ao
+        && unacceptable_timestamp(own, peer, tcp).is_none()
+        && !is_beyond_window(flow, own, peer, tcp)
 }
 
 /// A client that acknowledges must do so right behind one of its SYNs.

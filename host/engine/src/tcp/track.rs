@@ -158,13 +158,27 @@ pub fn receive(
     }
     let left = (stack.state != before).then_some(before);
     if has_ack {
-        let stream = flow.stream_mut(receiver.sends());
-        if stream.is_anchored() {
-            let offset = stream.offset_of(tcp.ack);
-            stream.acknowledge(u64::try_from(offset).unwrap_or(0), gap_deadline);
-        }
+        acknowledge(flow, sender, tcp, gap_deadline);
     }
     left
+}
+
+/// Updates the receiver's stack with the expected segment of an established connection: one that acknowledges nothing
+/// that was not seen.
+#[inline]
+pub(crate) fn hear(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
+    remember_timestamp(flow, sender, tcp);
+    acknowledge(flow, sender, tcp, Nanos::NEVER);
+}
+
+/// `sender` acknowledges what the other side sent.
+#[inline]
+fn acknowledge(flow: &mut Flow, sender: Side, tcp: &TcpHeader, gap_deadline: Nanos) {
+    let stream = flow.stream_mut(sender.other().sends());
+    if stream.is_anchored() {
+        let offset = stream.offset_of(tcp.ack);
+        stream.acknowledge(u64::try_from(offset).unwrap_or(0), gap_deadline);
+    }
 }
 
 /// Whether `ack` covers the FIN of `side`; data that it sent behind its FIN does not count.
