@@ -9,6 +9,8 @@ mod engine {
     mod kernel_truth;
     mod model;
     mod overlap;
+    mod record_rules;
+    mod records;
     mod replay;
     mod scripts;
 }

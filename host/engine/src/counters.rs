@@ -143,7 +143,9 @@ pub struct Counters {
     pub bytes: ByteCounters,
     /// Flows opened.
     pub flows: u64,
-    /// Flows picked up in mid-stream, of those.
+    /// Records of connections handed out.
+    pub records: u64,
+    /// Flows picked up in mid-stream, of those that were opened.
     pub partial_flows: u64,
     /// Flows ended, by [`EndReason::number`].
     pub ended: [u64; 8],

@@ -40,6 +40,22 @@ pub const EXCUSED_HOSTS: usize = 64;
 /// fits begins the count anew.
 pub const STRAYS_UNTIL_LOSSY: u8 = 3;
 
+/// Letters of a connection's history.
+///
+/// Those that a side writes again for another sequence number have no end otherwise: a host that repeats SYN or RST
+/// with ever new numbers makes the record as long as it likes. All that Zeek's rules write once or by powers of ten, up
+/// to a hundred thousand of each, are 57.
+pub const HISTORY_LETTERS: usize = 64;
+
+/// Repetitions between two letters of the same kind grow by this factor, as in Zeek's conn.log.
+pub const HISTORY_SCALE: u32 = 10;
+
+/// Holes of each direction that the account of a connection tells apart.
+///
+/// One-byte segments behind holes make as many as the sender likes. Beyond that the lowest count as missed, also if
+/// they turn up later.
+pub const RECORD_HOLES: usize = 32;
+
 /// Fragments of one datagram.
 ///
 /// One-byte fragments out of order cost a hundred times their data. 64 KiB take 119 fragments where the MTU is 576, the

@@ -15,7 +15,7 @@
 //! networks one                  # VLANs and tunnels do not tell flows apart
 //! checksums off
 //! reader off                    # nobody peeks
-//! show packet-in                # ordinary packets too; or `bytes`, `counters`
+//! show packet-in                # ordinary packets too; or `bytes`, `counters`, `records`
 //!
 //! 0ms c S    1000 mss 1460      # time, sender (c or s), flags as tcpdump has them (- for none), sequence number
 //! 1ms s S.   5000 ack 1001      # without `ack`, the one that this sender gave last
@@ -24,6 +24,9 @@
 //! expire 500ms                  # time passes
 //! finish                        # the input ends
 //! ```
+//!
+//! A record stands in the trace at the time of the connection's last packet, as its state, its history, and for each
+//! side packets/IP bytes/payload bytes, with what is missing of the latter behind a `-`.
 //!
 //! Also for packets: `win N`, `wscale N`, `mss N`, `ts VALUE:ECHO`, `signed` (an MD5 option), `urg N`, `badsum`,
 //! `captured N` (payload bytes within the snap length), `flow N` (another client port; its lines in the trace end in

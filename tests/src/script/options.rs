@@ -2,7 +2,7 @@
 
 use sluice_engine::limits::{Limits, Timeouts};
 use sluice_engine::reassembly::{Level, OverlapPolicy, Urgent};
-use sluice_engine::{Checksums, Config, Networks, PickUp};
+use sluice_engine::{Checksums, Config, Networks, PickUp, Records};
 
 use super::text;
 
@@ -55,6 +55,7 @@ impl Options {
             ["reader", "off"] => self.reads = false,
             ["show", "packet-in"] => self.shows_packets = true,
             ["show", "bytes"] => self.shows_bytes = true,
+            ["show", "records"] => self.config.records = Records::Each,
             ["show", "counters"] => self.shows_counters = true,
             _ => return Err("neither an option nor a packet nor a command"),
         }

@@ -1,7 +1,7 @@
 //! The native handler of a script: writes down what it is told.
 
 use sluice_engine::event::{EventCall, EventKind, Faulted, Handler, Hook, TenantId};
-use sluice_engine::flow::EndReason;
+use sluice_engine::flow::{ConnRecord, EndReason};
 use sluice_engine::reassembly::Level;
 use sluice_engine::tcp::{RefuseReason, TcpState};
 use sluice_engine::view::PeekError;
@@ -145,6 +145,18 @@ impl Handler for Recorder {
             }
         }
         Ok(0)
+    }
+
+    fn conn_record(&mut self, record: &ConnRecord) {
+        let [client, server] = record.sides.map(|side| {
+            let seen = side.observables;
+            let missed =
+                if seen.missed_bytes > 0 { format!("-{}", seen.missed_bytes) } else { String::new() };
+            format!("{}/{}/{}{missed}", seen.packets, seen.ip_bytes, seen.stream_bytes)
+        });
+        let time = text::show_time(record.start.after(record.duration));
+        let (state, history) = (record.conn_state.name(), record.history);
+        self.trace.push(format!("{time} record {state} {history} client {client} server {server}"));
     }
 
     fn timer(&mut self, _: TenantId, _: u32, _: u64, _: Nanos, _: &mut Box<View>) -> Result<(), Faulted> {

@@ -87,7 +87,7 @@ impl Engine {
         if flow.end.is_none() {
             self.time_out(index, due, handler);
         }
-        self.forget(index);
+        self.forget(index, handler);
     }
 
     /// A flow was silent for too long.

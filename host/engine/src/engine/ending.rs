@@ -47,8 +47,9 @@ impl Engine {
         self.schedule(index);
     }
 
-    /// Takes a flow out of the table.
-    pub(super) fn forget(&mut self, index: u32) {
+    /// Takes a flow out of the table, which closes its record.
+    pub(super) fn forget(&mut self, index: u32, handler: &mut dyn Handler) {
+        self.write_record(index, handler);
         self.wheel.cancel(index);
         self.view.flows.remove(index);
     }
@@ -60,6 +61,7 @@ impl Engine {
         self.finish_fragments();
         for index in self.view.flows.places().collect::<Vec<u32>>() {
             self.end_flow(index, EndReason::EndOfInput, now, handler);
+            self.write_record(index, handler);
         }
     }
 

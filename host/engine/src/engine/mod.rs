@@ -6,6 +6,7 @@ mod fragments;
 mod opening;
 mod predict;
 mod receive;
+mod records;
 mod segment;
 mod sight;
 mod streams;
@@ -44,6 +45,8 @@ pub struct Config {
     pub urgent: Urgent,
     /// Whether VLANs and tunnels tell flows apart.
     pub networks: Networks,
+    /// Whether the handler gets a record of each connection.
+    pub records: Records,
     /// Keys the flow table's hash; secret where strangers choose tuples, fixed where a run must be repeatable.
     pub seed: u64,
 }
@@ -58,6 +61,7 @@ impl Default for Config {
             overlap: [OverlapPolicy::First; 2],
             urgent: Urgent::Inline,
             networks: Networks::Apart,
+            records: Records::None,
             seed: 0,
         }
     }
@@ -96,6 +100,15 @@ pub enum Networks {
     Apart,
     /// They are one: for taps that see each direction in a VLAN or tunnel of its own.
     One,
+}
+
+/// Which connections are recorded.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Records {
+    /// None: nothing is spent on them.
+    None,
+    /// Each: [`Handler::conn_record`] gets its record when its place in the table is given up.
+    Each,
 }
 
 struct Tenant {

@@ -43,7 +43,7 @@ impl Engine {
                 return if is_over { Found::Ended(index, sender) } else { Found::Flow(index, sender, false) };
             }
             self.end_flow(index, EndReason::Replaced, now, handler);
-            self.forget(index);
+            self.forget(index, handler);
         }
         if !self.opens(tcp) {
             return Found::Orphan;
@@ -51,13 +51,14 @@ impl Engine {
         while self.view.flows.len() >= self.config.limits.flows {
             let Some(victim) = self.view.flows.expendable() else { return Found::NoRoom };
             self.end_flow(victim, EndReason::Evicted, now, handler);
-            self.forget(victim);
+            self.forget(victim, handler);
         }
         let open = |generation| Flow::open(clue.key, clue.sender_is_low, tcp, generation, now);
         let opened = self.view.flows.insert(clue.hash, open);
         let Some(index) = opened else { return Found::NoRoom };
         self.counters.flows += 1;
         self.attach_monitors(index);
+        self.open_account(index, clue.sender_is_low);
         let Some(flow) = self.view.flows.get(index) else { return Found::NoRoom };
         self.counters.partial_flows += u64::from(flow.is_partial());
         Found::Flow(index, flow.side_of(clue.sender_is_low), true)
@@ -98,6 +99,7 @@ impl Engine {
                 tenant: monitor.tenant,
                 level: monitor.level,
                 is_stopped: false,
+                observes: monitor.observes,
                 cursor: [0; 2],
                 user_context: 0,
             });

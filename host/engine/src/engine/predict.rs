@@ -11,7 +11,7 @@ use super::Engine;
 use super::segment::Segment;
 use crate::Side;
 use crate::event::{EventKind, Handler, Hook, Raised, interest_bit};
-use crate::flow::Flow;
+use crate::flow::{Flow, Observed};
 use crate::reassembly::Level;
 use crate::tcp::{self, Class};
 use crate::view::Loan;
@@ -44,6 +44,10 @@ impl Engine {
         own.advertise(tcp.window, false);
         own.sent_end = tcp.seq.add(tcp.payload_len);
         own.acknowledged = tcp.ack;
+        if let Some(account) = flow.account_mut() {
+            let ip_len = packet.headers.ip_total_len;
+            account.observe(&Observed { sender, tcp, ip_len, class: Class::Accept, now });
+        }
         let interest = flow.interest;
         self.counters.bytes.seen += u64::from(tcp.payload_len);
         self.counters.packets.tracked += 1;

@@ -95,6 +95,7 @@ impl Engine {
             self.counters.packets.refused[RefuseReason::BadChecksum.index()] += 1;
             self.counters.bytes.seen += u64::from(tcp.payload_len);
             self.counters.bytes.refused += u64::from(tcp.payload_len);
+            self.observe_wrong_checksum(clue);
             return;
         }
         self.receive_segment(tcp, clue, handler);

@@ -66,6 +66,7 @@ impl Engine {
         let (index, sender, is_first) = match self.find(known, clue, tcp, now, handler) {
             Found::Flow(index, sender, is_first) => (index, sender, is_first),
             Found::Ended(index, sender) => {
+                self.observe(index, sender, tcp, Class::Refuse(RefuseReason::AfterEnd));
                 return self.refuse(index, sender, tcp, RefuseReason::AfterEnd, handler);
             }
             Found::Orphan => {
@@ -80,6 +81,11 @@ impl Engine {
             }
         };
         let class = self.view.flows.get(index).map(|flow| tcp::classify(flow, sender, tcp));
+        // What opens a flow counts, whatever it is.
+        let observed = if is_first { Some(Class::Accept) } else { class };
+        if let Some(class) = observed {
+            self.observe(index, sender, tcp, class);
+        }
         match class {
             Some(Class::Refuse(reason)) if !is_first => self.refuse(index, sender, tcp, reason, handler),
             Some(class) => {

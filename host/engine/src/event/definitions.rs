@@ -39,6 +39,8 @@ pub struct MonitorSpec {
     pub filter: Option<Box<dyn Predicate>>,
     /// How much is done for both directions.
     pub level: Level,
+    /// Whether its flows keep what [`View::observables`](crate::View::observables) tells.
+    pub observes: bool,
 }
 
 impl fmt::Debug for MonitorSpec {
@@ -95,8 +97,19 @@ impl Definitions {
     /// [`Refusal::TooMany`] when the tenant has its share.
     pub fn open_stream(&mut self, filter: Option<Box<dyn Predicate>>, level: Level) -> Result<u32, Refusal> {
         let number = next_number(self.monitors.len(), MONITORS_PER_TENANT)?;
-        self.monitors.push(MonitorSpec { filter, level });
+        self.monitors.push(MonitorSpec { filter, level, observes: false });
         Ok(number)
+    }
+
+    /// Asks for the observables of a monitor's flows; twice is as good as once.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::BadId`] for an unknown monitor.
+    pub fn observe(&mut self, monitor: u32) -> Result<(), Refusal> {
+        let place = usize::try_from(monitor).map_err(|_| Refusal::BadId)?;
+        self.monitors.get_mut(place).ok_or(Refusal::BadId)?.observes = true;
+        Ok(())
     }
 
     /// Defines an event and gives its number; the same definition twice gives the same number.

@@ -1,6 +1,7 @@
 //! Who is called: guests, or native code in their place.
 
 use crate::event::EventCall;
+use crate::flow::ConnRecord;
 use crate::{Nanos, View};
 
 /// A tenant of the engine, in the order of attachment.
@@ -45,6 +46,9 @@ pub trait Handler {
         deadline: Nanos,
         view: &mut Box<View>,
     ) -> Result<(), Faulted>;
+
+    /// Nothing more is expected of a connection, and the operator asked for records. Tenants are not told.
+    fn conn_record(&mut self, _record: &ConnRecord) {}
 
     /// The tenant is about to end: all flows have ended, but may still be selected.
     ///

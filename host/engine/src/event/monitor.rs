@@ -1,6 +1,6 @@
 //! Monitors of all tenants, in chain order.
 
-use super::{Definitions, EventKind, Forest, Hook, Predicate, TenantId, interest_bit};
+use super::{Definitions, EventKind, Forest, Hook, MonitorSpec, Predicate, TenantId, interest_bit};
 use crate::reassembly::Level;
 
 /// A monitor of TCP streams.
@@ -11,6 +11,8 @@ pub(crate) struct Monitor {
     pub(crate) level: Level,
     /// What its flows invoke.
     pub(crate) forest: Forest,
+    /// Whether it asked for observables.
+    pub(crate) observes: bool,
     /// Cleared when the tenant faulted.
     pub(crate) is_alive: bool,
     filter: Option<Box<dyn Predicate>>,
@@ -54,8 +56,8 @@ impl Monitors {
             return false;
         }
         for (spec, forest) in definitions.into_monitors().into_iter().zip(forests) {
-            let (level, filter) = (spec.level, spec.filter);
-            self.list.push(Monitor { tenant, level, forest, is_alive: true, filter });
+            let MonitorSpec { filter, level, observes } = spec;
+            self.list.push(Monitor { tenant, level, forest, observes, is_alive: true, filter });
         }
         true
     }
@@ -68,6 +70,11 @@ impl Monitors {
     /// Monitors with their numbers, in chain order.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u16, &mut Monitor)> {
         (0..=u16::MAX).zip(self.list.iter_mut())
+    }
+
+    /// Whether some monitor asked for observables.
+    pub(crate) fn observe(&self) -> bool {
+        self.list.iter().any(|monitor| monitor.observes)
     }
 
     /// Whether some living monitor has a handler for the pairs in `interest`.

@@ -4,7 +4,7 @@ use sluice_wire::{TcpFlags, TcpHeader};
 use smallvec::SmallVec;
 
 use super::queue::Class;
-use super::{EndReason, Endpoint, FlowId, FlowKey};
+use super::{Account, EndReason, Endpoint, FlowId, FlowKey};
 use crate::event::TenantId;
 use crate::limits::{STRAYS_UNTIL_LOSSY, Timeouts};
 use crate::reassembly::{Level, Stream};
@@ -49,6 +49,8 @@ pub struct Attachment {
     pub is_stopped: bool,
     /// Where its next peek begins, for each direction.
     pub cursor: [u64; 2],
+    /// It asked for observables.
+    pub observes: bool,
     /// What it stored.
     pub user_context: u64,
 }
@@ -99,6 +101,8 @@ pub struct Flow {
     stacks: [Stack; 2],
     streams: [Stream; 2],
     sent: [Sent; 2],
+    /// What few ask for.
+    account: Option<Box<Account>>,
     /// Monitors in chain order.
     pub attachments: SmallVec<[Attachment; 1]>,
 }
@@ -133,6 +137,7 @@ impl Flow {
             stacks: [Stack::in_state(client_state), Stack::in_state(opened(has_syn, TcpState::Listen))],
             streams: [Stream::default(), Stream::default()],
             sent: [Sent::default(), Sent::default()],
+            account: None,
             attachments: SmallVec::new(),
         }
     }
@@ -252,6 +257,22 @@ impl Flow {
                 || reader.cursor[direction.index()] >= stream.next()
         };
         !self.retains && stream.buffer.is_none() && self.attachments.iter().all(has_read)
+    }
+
+    /// The account of the connection, where somebody asked for one.
+    #[must_use]
+    pub fn account(&self) -> Option<&Account> {
+        self.account.as_deref()
+    }
+
+    /// The account, to change.
+    pub(crate) fn account_mut(&mut self) -> Option<&mut Account> {
+        self.account.as_deref_mut()
+    }
+
+    /// Begins an account, before the first packet is taken.
+    pub(crate) fn keep_account(&mut self, opener: Side) {
+        self.account = Some(Box::new(Account::new(opener, self.start)));
     }
 
     /// Whether the flow was picked up in mid-stream.

@@ -1,14 +1,19 @@
 //! Flows: what names one, what is kept of one, and where all of them are.
 
+mod account;
 mod entry;
 mod id;
 mod key;
 mod queue;
+mod record;
 mod table;
 mod wheel;
 
+pub(crate) use account::Observed;
+pub use account::{Account, History, Observables, RoundTrips};
 pub use entry::{Attachment, Flow, Marks, Sent};
 pub use id::{EndReason, FlowId};
 pub use key::{Endpoint, FlowKey};
+pub use record::{ConnRecord, ConnState, SideRecord};
 pub use table::FlowTable;
 pub use wheel::Wheel;

@@ -1,7 +1,7 @@
 //! The current flow.
 
 use super::{Mode, View};
-use crate::flow::{Attachment, EndReason, FlowId};
+use crate::flow::{Attachment, EndReason, FlowId, Observables};
 use crate::reassembly::Level;
 use crate::tcp::TcpState;
 use crate::{Nanos, Refusal, Side};
@@ -63,6 +63,19 @@ pub struct SideStatistics {
     pub refused: u64,
     /// Urgent bytes that were left out of the stream without an event.
     pub urgent_bytes: u64,
+}
+
+/// What was observed of one side; see `side-observables` in the WIT.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SideObservables {
+    /// What its packets told.
+    pub observables: Observables,
+    /// Its TCP state.
+    pub state: TcpState,
+    /// The window that it advertised last, in bytes, scaled.
+    pub window: u32,
+    /// The largest window that it advertised, in bytes, scaled.
+    pub window_max: u32,
 }
 
 impl View {
@@ -150,6 +163,24 @@ impl View {
             statistics.delivered_bytes = flow.stream(side.sends()).highest();
         }
         Ok(statistics)
+    }
+
+    /// What was observed of a side, whatever the monitor's level.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoFlow`], [`Refusal::NotAllowed`] if the monitor did not ask for observables before its flows began.
+    pub fn observables(&self, side: Side) -> Result<SideObservables, Refusal> {
+        let flow = self.flow()?;
+        let (_, attachment) = self.current_attachment().ok_or(Refusal::NoFlow)?;
+        let account = flow.account().filter(|_| attachment.observes).ok_or(Refusal::NotAllowed)?;
+        let stack = flow.stack(side);
+        Ok(SideObservables {
+            observables: account.observables(side),
+            state: stack.state,
+            window: stack.window,
+            window_max: stack.window_max,
+        })
     }
 
     /// Stores a number with the flow for the current monitor.

@@ -9,7 +9,7 @@ mod packet;
 mod stream;
 mod timers;
 
-pub use flow::{Endpoints, FlowInfo, SideStatistics};
+pub use flow::{Endpoints, FlowInfo, SideObservables, SideStatistics};
 pub(crate) use packet::CurrentPacket;
 pub use packet::{PacketInfo, Region};
 pub use stream::{BufferInfo, PeekError};

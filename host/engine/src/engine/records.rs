@@ -1,0 +1,56 @@
+//! The accounts of connections, and the records made of them.
+
+use sluice_wire::TcpHeader;
+
+use super::sight::Clue;
+use super::{Engine, Records};
+use crate::Side;
+use crate::event::Handler;
+use crate::flow::{ConnRecord, Observed};
+use crate::tcp::Class;
+
+impl Engine {
+    /// Begins the account of a new flow, if somebody asked for one.
+    pub(super) fn open_account(&mut self, index: u32, sender_is_low: bool) {
+        let is_recorded = self.config.records == Records::Each;
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        if is_recorded || flow.attachments.iter().any(|attachment| attachment.observes) {
+            let opener = flow.side_of(sender_is_low);
+            flow.keep_account(opener);
+        }
+    }
+
+    /// Takes the current packet, a segment of a flow, into the flow's account.
+    #[inline]
+    pub(super) fn observe(&mut self, index: u32, sender: Side, tcp: &TcpHeader, class: Class) {
+        let now = self.view.clock;
+        let Some(account) = self.view.flows.get_mut(index).and_then(|flow| flow.account_mut()) else {
+            return;
+        };
+        let ip_len = self.view.packet.as_ref().map_or(0, |packet| packet.headers.ip_total_len);
+        account.observe(&Observed { sender, tcp, ip_len, class, now });
+    }
+
+    /// The checksum of the current packet is wrong. If its addresses and ports are those of a flow that is known, that
+    /// is noted there; nothing else is believed of it, and it opens no flow.
+    pub(super) fn observe_wrong_checksum(&mut self, clue: &Clue) {
+        let is_wanted = self.config.records == Records::Each || self.monitors.observe();
+        let Some(index) = self.look_up(clue).filter(|_| is_wanted) else { return };
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        let sender = flow.side_of(clue.sender_is_low);
+        if let Some(account) = flow.account_mut() {
+            account.note_wrong_checksum(sender);
+        }
+    }
+
+    /// Hands out the record of a flow that is about to be forgotten, once.
+    pub(super) fn write_record(&mut self, index: u32, handler: &mut dyn Handler) {
+        if self.config.records == Records::None {
+            return;
+        }
+        if let Some(record) = self.view.flows.get_mut(index).and_then(ConnRecord::of) {
+            self.counters.records += 1;
+            handler.conn_record(&record);
+        }
+    }
+}
