@@ -4,6 +4,7 @@
 mod engine {
     mod corpus;
     mod fragments;
+    mod fuzz;
     mod host;
     mod hostile;
     mod kernel_truth;
