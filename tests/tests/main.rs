@@ -10,6 +10,7 @@ mod engine {
     mod kernel_truth;
     mod model;
     mod overlap;
+    mod relations;
     mod replay;
     mod scripts;
 }
