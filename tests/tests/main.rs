@@ -13,6 +13,7 @@ mod engine {
     mod relations;
     mod replay;
     mod scripts;
+    mod wraparound;
 }
 
 #[cfg(test)]
