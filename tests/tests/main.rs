@@ -4,6 +4,7 @@
 mod engine {
     mod corpus;
     mod fragments;
+    mod fuzz;
     mod host;
     mod hostile;
     mod kernel_truth;
@@ -11,8 +12,10 @@ mod engine {
     mod overlap;
     mod record_rules;
     mod records;
+    mod relations;
     mod replay;
     mod scripts;
+    mod wraparound;
 }
 
 #[cfg(test)]

@@ -44,6 +44,8 @@ mod wrap;
 
 use sluice_engine::Nanos;
 
+use crate::Frame;
+
 pub use options::Options;
 pub use packet::PacketLine;
 pub use run::Failure;
@@ -81,6 +83,19 @@ pub struct Script {
 }
 
 impl Script {
+    /// The script's packets, in order.
+    ///
+    /// # Errors
+    ///
+    /// What no frame can say, in words.
+    pub fn frames(&self) -> Result<Vec<Frame>, &'static str> {
+        let packets = self.actions.iter().filter_map(|action| match action {
+            Action::Packet(packet) => Some(packet),
+            Action::Expire(_) | Action::Finish => None,
+        });
+        packets.map(PacketLine::frame).collect()
+    }
+
     /// Reads a script.
     ///
     /// # Errors
