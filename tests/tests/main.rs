@@ -5,6 +5,7 @@ mod engine {
     mod corpus;
     mod fragments;
     mod fuzz;
+    mod honest;
     mod host;
     mod hostile;
     mod kernel_truth;
@@ -13,6 +14,7 @@ mod engine {
     mod relations;
     mod replay;
     mod scripts;
+    mod tap;
     mod wraparound;
 }
 
