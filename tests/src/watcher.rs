@@ -147,12 +147,7 @@ impl Watcher {
         let stream = &mut flow.streams[direction.index()];
         match kind {
             EventKind::NewData => stream.read(call, view),
-            EventKind::Gap if call.offset == stream.next => {
-                stream.gaps.push((call.offset, u64::from(call.length)));
-                stream.next = stream.next.saturating_add(u64::from(call.length));
-                Ok(())
-            }
-            EventKind::Gap => Err(format!("a gap at {}, not at {}", call.offset, stream.next)),
+            EventKind::Gap => stream.lack(call),
             EventKind::Conflict => stream.compare(call, view),
             EventKind::ConnEnd => {
                 flow.has_ended = true;
@@ -179,12 +174,26 @@ impl SeenStream {
         if call.offset != position || read != u64::from(call.length) || call.readable != call.length {
             return Err(format!("told {call:?}, stood at {position}, read {read} bytes"));
         }
-        // Urgent bytes taken out of band are stepped over without a word.
-        let skipped = call.offset.checked_sub(self.next).ok_or_else(|| format!("{} again", call.offset))?;
+        self.step_to(call.offset)?;
+        self.next = call.offset.saturating_add(read);
+        Ok(())
+    }
+
+    /// Notes a gap.
+    fn lack(&mut self, call: &EventCall) -> Result<(), String> {
+        self.step_to(call.offset)?;
+        self.gaps.push((call.offset, u64::from(call.length)));
+        self.next = call.offset.saturating_add(u64::from(call.length));
+        Ok(())
+    }
+
+    /// Notes what is left out before `offset`: urgent bytes taken out of band are stepped over without a word, and
+    /// the flow's statistics say how many there were.
+    fn step_to(&mut self, offset: u64) -> Result<(), String> {
+        let skipped = offset.checked_sub(self.next).ok_or_else(|| format!("{offset} again"))?;
         if skipped > 0 {
             self.gaps.push((self.next, skipped));
         }
-        self.next = call.offset.saturating_add(read);
         Ok(())
     }
 

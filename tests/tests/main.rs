@@ -5,6 +5,7 @@ mod engine {
     mod corpus;
     mod fragments;
     mod fuzz;
+    mod honest;
     mod host;
     mod hostile;
     mod kernel_truth;
@@ -15,6 +16,7 @@ mod engine {
     mod relations;
     mod replay;
     mod scripts;
+    mod tap;
     mod wraparound;
 }
 

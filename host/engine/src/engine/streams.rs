@@ -180,7 +180,7 @@ impl Engine {
             let is_over = stream.gap_deadline != Nanos::NEVER
                 && stream.highest().saturating_sub(stream.next()) > GAP_GRACE_BYTES;
             if is_over {
-                self.give_up(segment.index, direction, GiveUp::Acknowledged, segment.now, handler);
+                self.give_up(segment.index, direction, GiveUp::Seen, segment.now, handler);
             }
         }
     }
@@ -197,7 +197,14 @@ impl Engine {
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let stream = flow.stream_mut(direction);
         let waited = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
-        let accepted = stream.give_up(what == GiveUp::Everything, &mut self.budget);
+        let until = match what {
+            GiveUp::Awaited => stream.awaited(),
+            GiveUp::Seen => stream.acknowledged().min(stream.highest()),
+            GiveUp::Everything => stream.acknowledged().max(stream.highest()),
+        };
+        let accepted = stream.give_up(until, &mut self.budget);
+        // What was acknowledged later has its own time.
+        stream.acknowledge(0, now.after(self.config.timeouts.gap_grace));
         let waits = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
         self.account(&accepted, waited, waits);
         self.tell(index, direction, &accepted, now, handler);
@@ -338,8 +345,10 @@ impl Engine {
 /// Which holes are given up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum GiveUp {
-    /// Those that the receiver acknowledged.
-    Acknowledged,
+    /// Those that have been waited for long enough.
+    Awaited,
+    /// Those that the receiver acknowledged and behind which bytes were seen.
+    Seen,
     /// All: the stream ends.
     Everything,
 }

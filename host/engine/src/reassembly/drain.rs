@@ -47,15 +47,13 @@ impl Stream {
         accepted.steps.push(Step::Gap { offset, len });
     }
 
-    /// Gives up holes whose time has come: up to what the receiver acknowledged, or with `everything` up to the end of
-    /// what was seen or must have been sent.
-    pub fn give_up(&mut self, everything: bool, budget: &mut Budget) -> Accepted {
+    /// Gives up holes before `until` and delivers what waits behind them.
+    pub fn give_up(&mut self, until: u64, budget: &mut Budget) -> Accepted {
         let mut accepted = Accepted::default();
         if self.level == Level::Full && self.is_anchored() {
-            let seen = if everything { self.highest().max(self.acknowledged()) } else { self.acknowledged() };
-            while self.next < seen {
+            while self.next < until {
                 let waiting = self.ahead().and_then(Ahead::first).unwrap_or(u64::MAX);
-                self.declare_gap(waiting.min(seen).min(self.fin), &mut accepted);
+                self.declare_gap(waiting.min(until).min(self.fin), &mut accepted);
                 self.drain(&mut accepted, true);
                 if self.next >= self.fin {
                     break;

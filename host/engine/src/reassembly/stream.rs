@@ -33,6 +33,8 @@ pub struct Stream {
     pub level: Level,
     /// How it is read, as the operator decides.
     pub rules: Rules,
+    /// Low half of the offset up to which bytes are given up at `gap_deadline`.
+    awaited: u32,
     pub(super) next: u64,
     highest: u64,
     acknowledged: u64,
@@ -49,6 +51,7 @@ impl Default for Stream {
             is_anchored: false,
             level: Level::State,
             rules: Rules::default(),
+            awaited: 0,
             next: 0,
             highest: 0,
             acknowledged: 0,
@@ -111,11 +114,21 @@ impl Stream {
     }
 
     /// The sender's stream ends at `offset`. The first FIN seen stands.
-    pub fn set_fin(&mut self, offset: u64) {
-        if self.fin == u64::MAX {
-            self.fin = offset;
-            self.highest = self.highest.max(offset);
+    ///
+    /// True if the receiver has acknowledged it already, which is how it looks where one direction is seen late.
+    pub fn set_fin(&mut self, offset: u64) -> bool {
+        if self.fin != u64::MAX {
+            return false;
         }
+        self.fin = offset;
+        self.highest = self.highest.max(offset);
+        let is_acknowledged = self.acknowledged > offset;
+        // What the ACK covered beyond the last byte was the FIN: nothing is missing there.
+        self.acknowledged = self.acknowledged.min(offset);
+        if self.acknowledged <= self.received() {
+            self.gap_deadline = Nanos::NEVER;
+        }
+        is_acknowledged
     }
 
     /// Whether a FIN was seen and nothing is missing before it.
@@ -205,17 +218,23 @@ impl Stream {
     }
 
     /// The receiver acknowledged everything before `offset`. If bytes before it were not seen, the wait for them ends
-    /// at
-    /// `deadline` at the latest.
+    /// at `deadline`; bytes acknowledged while others are waited for have a wait of their own when that is over, so
+    /// that no byte waits longer than twice, and none that comes late is given up with those that were lost.
     pub fn acknowledge(&mut self, offset: u64, deadline: Nanos) {
         self.acknowledged = self.acknowledged.max(offset.min(self.fin));
-        if self.level == Level::Full && self.acknowledged > self.received() {
-            if self.gap_deadline == Nanos::NEVER {
-                self.gap_deadline = deadline;
-            }
-        } else {
+        if self.level != Level::Full || self.acknowledged.min(self.fin) <= self.received() {
             self.gap_deadline = Nanos::NEVER;
+        } else if self.gap_deadline == Nanos::NEVER || self.awaited() <= self.received() {
+            (self.gap_deadline, self.awaited) = (deadline, low_half(self.acknowledged));
         }
+    }
+
+    /// Offset up to which missing bytes are given up at `gap_deadline`.
+    #[must_use]
+    pub fn awaited(&self) -> u64 {
+        // What is acknowledged is less than half the sequence space away: `offset_of` measured it so.
+        let distance = self.awaited.wrapping_sub(low_half(self.next)).cast_signed();
+        self.next.saturating_add(u64::try_from(distance).unwrap_or(0)).min(self.acknowledged)
     }
 
     /// Where the stream will stand once `payload` is in, if no limit interferes.
@@ -396,4 +415,9 @@ impl Stream {
             buffer.charged = cost;
         }
     }
+}
+
+/// The low half of an offset: what its sequence number is made of.
+const fn low_half(offset: u64) -> u32 {
+    (offset & 0xffff_ffff) as u32
 }

@@ -156,7 +156,7 @@ fn classify_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
         if stream.fin().is_some_and(|known| stream.seq_of(known) == fin) {
             return Class::Repeated;
         }
-        if peer.has_acknowledged && fin.before(peer.acknowledged) {
+        if peer.has_acknowledged && fin.before(peer.acknowledged) && !is_late_fin(own, peer, fin) {
             // The receiver has gone past it: to it, all of this segment is old.
             return Class::Refuse(RefuseReason::OutOfWindow);
         }
@@ -184,6 +184,12 @@ pub(crate) fn is_unremarkable(flow: &Flow, sender: Side, tcp: &TcpHeader) -> boo
     !tcp.options.md5_or_ao
         && unacceptable_timestamp(own, peer, tcp).is_none()
         && !is_beyond_window(flow, own, peer, tcp)
+}
+
+/// Whether the ACK that the observer saw before this FIN may have been the one for it: it covers the FIN and no more,
+/// and nothing was sent behind it. A tap that shows one direction late shows each FIN after its ACK.
+fn is_late_fin(own: &Stack, peer: &Stack, fin: SeqNumber) -> bool {
+    fin.add(1) == peer.acknowledged && (!own.has_sent || own.sent_end.before_or_at(fin))
 }
 
 /// A client that acknowledges must do so right behind one of its SYNs.

@@ -26,9 +26,15 @@ pub fn send(flow: &mut Flow, sender: Side, tcp: &TcpHeader) -> Option<TcpState> 
         }
         own.has_sent = true;
         own.has_sent_fin |= tcp.flags.contains(TcpFlags::FIN);
-        place_in_stream(flow, sender, tcp);
     }
-    step(flow.stack_mut(sender), sent_input(tcp.flags))
+    let is_fin_acknowledged = !tcp.flags.contains(TcpFlags::RST) && place_in_stream(flow, sender, tcp);
+    let own = flow.stack_mut(sender);
+    let left = step(own, sent_input(tcp.flags));
+    if is_fin_acknowledged {
+        let then = step(own, Some(StateInput::ReceiveAckOfFin));
+        return left.or(then);
+    }
+    left
 }
 
 const fn sent_input(flags: TcpFlags) -> Option<StateInput> {
@@ -103,8 +109,9 @@ fn agree_on_scale(flow: &mut Flow) {
     }
 }
 
-/// Anchors a stream picked up in mid-stream at the first byte seen, and notes where a FIN lies.
-fn place_in_stream(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
+/// Anchors a stream picked up in mid-stream at the first byte seen, and notes where a FIN lies; true if the receiver
+/// was seen to acknowledge that FIN before.
+fn place_in_stream(flow: &mut Flow, sender: Side, tcp: &TcpHeader) -> bool {
     let has_fin = tcp.flags.contains(TcpFlags::FIN);
     let stream = flow.stream_mut(sender.sends());
     if !stream.is_anchored() && (tcp.payload_len > 0 || has_fin) {
@@ -117,9 +124,10 @@ fn place_in_stream(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
             && end >= stream.next()
             && !stream.covers_fin(u64::try_from(start).unwrap_or(0), end)
         {
-            stream.set_fin(end);
+            return stream.set_fin(end);
         }
     }
+    false
 }
 
 /// Updates the receiver's stack with everything but its stream, and gives the state that it left, if it did.
