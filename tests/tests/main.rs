@@ -6,6 +6,7 @@ mod engine {
     mod fragments;
     mod host;
     mod hostile;
+    mod kernel_states;
     mod kernel_truth;
     mod model;
     mod overlap;

@@ -5,6 +5,7 @@ mod ending;
 mod fragments;
 mod opening;
 mod receive;
+mod reopening;
 mod segment;
 mod streams;
 
@@ -12,6 +13,7 @@ use std::fmt;
 
 use sluice_wire::IpAddress;
 
+use self::reopening::Reopenings;
 use crate::counters::Counters;
 use crate::defrag::Defragmenter;
 use crate::event::{Definitions, Handler, Monitors, Pass, TenantId, TimerSpec, Wishes};
@@ -138,6 +140,7 @@ pub struct Engine {
     due: Vec<u32>,
     has_begun: bool,
     excused: Vec<Excused>,
+    reopenings: Reopenings,
 }
 
 impl fmt::Debug for Engine {
@@ -169,6 +172,7 @@ impl Engine {
             due: Vec::new(),
             has_begun: false,
             excused: Vec::new(),
+            reopenings: Reopenings::default(),
         }
     }
 

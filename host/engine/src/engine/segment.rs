@@ -74,7 +74,10 @@ impl Engine {
         };
         let class = self.view.flows.get(index).map(|flow| tcp::classify(flow, sender, tcp));
         match class {
-            Some(Class::Refuse(reason)) if !is_first => self.refuse(index, sender, tcp, reason, handler),
+            Some(Class::Refuse(reason)) if !is_first => {
+                self.note_refused_syn(index, sender, tcp, reason);
+                self.refuse(index, sender, tcp, reason, handler);
+            }
             Some(class) => {
                 let segment = Segment { index, sender, tcp, now, class };
                 self.track(&segment, is_first, handler);
@@ -157,7 +160,7 @@ impl Engine {
     fn count(&mut self, segment: &Segment<'_>) {
         let ip_len = self.view.packet.as_ref().map_or(0, |packet| packet.headers.ip_total_len);
         let Some(flow) = self.view.flows.get_mut(segment.index) else { return };
-        flow.last = segment.now;
+        (flow.last, flow.last_sender) = (segment.now, segment.sender);
         flow.strays = [0; 2];
         let is_answer = flow.sent(segment.sender.other()).packets > 0;
         flow.marks.two_sided |= is_answer;

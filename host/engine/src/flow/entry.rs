@@ -64,6 +64,8 @@ pub struct Marks {
     pub two_sided: bool,
     /// The tap lost more than a window: windows say nothing any more.
     pub lossy: bool,
+    /// A SYN with another number came, which its receiver may answer as a new connection.
+    pub reopening: bool,
     /// An attachment was stopped since the levels were computed.
     pub stale: bool,
 }
@@ -91,6 +93,8 @@ pub struct Flow {
     pub interest: u64,
     /// Whether bytes are kept behind the readers, to compare repetitions with.
     pub retains: bool,
+    /// Who sent the last segment that counted.
+    pub(crate) last_sender: Side,
     /// Segments of each side beyond the windows since the last one that fitted.
     pub(crate) strays: [u8; 2],
     pub(crate) class: Class,
@@ -127,6 +131,7 @@ impl Flow {
             deadline: Nanos::NEVER,
             interest: 0,
             retains: false,
+            last_sender: sender,
             strays: [0; 2],
             class: Class::None,
             previous: u32::MAX,
