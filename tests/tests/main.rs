@@ -8,6 +8,7 @@ mod engine {
     mod honest;
     mod host;
     mod hostile;
+    mod kernel_states;
     mod kernel_truth;
     mod model;
     mod overlap;

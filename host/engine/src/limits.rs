@@ -29,6 +29,13 @@ pub const FRAGMENTS_LISTED: usize = 4096;
 /// most recent ones.
 pub const CANDIDATE_ISNS: usize = 3;
 
+/// SYNs to live flows that are remembered until they are answered, for all flows together.
+///
+/// Forged SYNs to known connections would otherwise take memory for each. A genuine one is answered within a round
+/// trip: 512 of them in flight at once are more than restarted hosts send. The list is searched only for SYN-ACKs of
+/// flows to which such a SYN came.
+pub const REOPENING_SYNS: usize = 512;
+
 /// Hosts whose wrong checksums are excused. Looked through for every segment while there are any; a capture made on a
 /// host names one, rarely a handful.
 pub const EXCUSED_HOSTS: usize = 64;

@@ -7,6 +7,7 @@ mod opening;
 mod predict;
 mod receive;
 mod records;
+mod reopening;
 mod segment;
 mod sight;
 mod streams;
@@ -15,6 +16,7 @@ use std::fmt;
 
 use sluice_wire::IpAddress;
 
+use self::reopening::Reopenings;
 use self::sight::Sight;
 use crate::counters::Counters;
 use crate::defrag::Defragmenter;
@@ -155,6 +157,7 @@ pub struct Engine {
     due: Vec<u32>,
     has_begun: bool,
     excused: Vec<Excused>,
+    reopenings: Reopenings,
 }
 
 impl fmt::Debug for Engine {
@@ -187,6 +190,7 @@ impl Engine {
             due: Vec::new(),
             has_begun: false,
             excused: Vec::new(),
+            reopenings: Reopenings::default(),
         }
     }
 

@@ -2,11 +2,12 @@
 
 use sluice_wire::{TcpFlags, TcpHeader};
 
+use super::reopening::catch_up;
 use super::sight::Clue;
 use super::{Engine, PickUp};
 use crate::event::Handler;
 use crate::flow::{Attachment, EndReason, Flow};
-use crate::tcp::{TcpState, acknowledges_syn};
+use crate::tcp::acknowledges_syn;
 use crate::{Direction, Nanos, Side};
 
 /// What a segment finds in the flow table.
@@ -36,9 +37,15 @@ impl Engine {
         }
         // What was overdue may have been the flow itself; no other can have taken its place.
         let known = known.and_then(|index| Some((index, self.view.flows.get(index)?)));
+        let mut earlier_syn = None;
         if let Some((index, flow)) = known {
             let sender = flow.side_of(clue.sender_is_low);
-            if !begins_anew(flow, sender, tcp) {
+            let begins_anew = begins_anew(flow, sender, tcp);
+            if flow.marks.reopening {
+                earlier_syn = self.reopening_syn(index, sender, tcp);
+            }
+            let flow = self.view.flows.get(index);
+            if let Some(flow) = flow.filter(|_| !begins_anew && earlier_syn.is_none()) {
                 let is_over = flow.end.is_some();
                 return if is_over { Found::Ended(index, sender) } else { Found::Flow(index, sender, false) };
             }
@@ -59,6 +66,9 @@ impl Engine {
         self.counters.flows += 1;
         self.attach_monitors(index);
         self.open_account(index, clue.sender_is_low);
+        if let (Some(syn), Some(flow)) = (earlier_syn, self.view.flows.get_mut(index)) {
+            catch_up(flow, &syn);
+        }
         let Some(flow) = self.view.flows.get(index) else { return Found::NoRoom };
         self.counters.partial_flows += u64::from(flow.is_partial());
         Found::Flow(index, flow.side_of(clue.sender_is_low), true)
@@ -132,7 +142,5 @@ fn begins_anew(flow: &Flow, sender: Side, tcp: &TcpHeader) -> bool {
         return if flags.contains(TcpFlags::ACK) { is_answer } else { !is_known };
     }
     let is_guess = flow.is_partial() && !flow.marks.two_sided && flow.stack(sender).isn().is_none();
-    let is_closing = matches!(flow.stack(sender).state, TcpState::TimeWait | TcpState::Closed)
-        && flow.stack(sender).has_sent;
-    !flags.contains(TcpFlags::ACK) && !is_known && (is_guess || is_closing)
+    !flags.contains(TcpFlags::ACK) && !is_known && is_guess
 }

@@ -129,6 +129,7 @@ fn is_expected(flow: &Flow, sender: Side, tcp: &TcpHeader) -> bool {
     TcpFlags(tcp.flags.0 & UNEXPECTED.0) == TcpFlags::ACK
         && flow.is_steady()
         && tcp.seq == own.sent_end
+        && peer.acknowledged.before_or_at(tcp.seq)
         && own.acknowledged.before_or_at(tcp.ack)
         && tcp.ack.before_or_at(peer.sent_end)
         && (tcp.payload_len == 0

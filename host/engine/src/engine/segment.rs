@@ -87,7 +87,10 @@ impl Engine {
             self.observe(index, sender, tcp, class);
         }
         match class {
-            Some(Class::Refuse(reason)) if !is_first => self.refuse(index, sender, tcp, reason, handler),
+            Some(Class::Refuse(reason)) if !is_first => {
+                self.note_refused_syn(index, sender, tcp, reason);
+                self.refuse(index, sender, tcp, reason, handler);
+            }
             Some(class) => {
                 let segment = Segment { index, sender, tcp, now, class };
                 self.track(&segment, is_first, handler);

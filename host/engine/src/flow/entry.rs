@@ -66,6 +66,8 @@ pub struct Marks {
     pub two_sided: bool,
     /// The tap lost more than a window: windows say nothing any more.
     pub lossy: bool,
+    /// A SYN with another number came, which its receiver may answer as a new connection.
+    pub reopening: bool,
     /// An attachment was stopped since the levels were computed.
     pub stale: bool,
 }
@@ -93,6 +95,8 @@ pub struct Flow {
     pub interest: u64,
     /// Whether bytes are kept behind the readers, to compare repetitions with.
     pub retains: bool,
+    /// Who sent the last segment that counted.
+    pub(crate) last_sender: Side,
     /// Segments of each side beyond the windows since the last one that fitted.
     pub(crate) strays: [u8; 2],
     pub(crate) class: Class,
@@ -130,6 +134,7 @@ impl Flow {
             deadline: Nanos::NEVER,
             interest: 0,
             retains: false,
+            last_sender: sender,
             strays: [0; 2],
             class: Class::None,
             previous: u32::MAX,
@@ -227,7 +232,7 @@ impl Flow {
     /// Counts a packet of `sender` that its receiver honours.
     #[inline]
     pub(crate) fn note_packet(&mut self, sender: Side, ip_len: u32, payload_len: u32, now: Nanos) {
-        self.last = now;
+        (self.last, self.last_sender) = (now, sender);
         self.strays = [0; 2];
         self.marks.two_sided |= self.sent(sender.other()).packets > 0;
         let sent = self.sent_mut(sender);

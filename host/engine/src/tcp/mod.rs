@@ -2,6 +2,7 @@
 
 mod classify;
 mod refuse;
+mod reset;
 mod stack;
 mod state;
 mod track;

@@ -8,7 +8,7 @@ use crate::{Nanos, Side};
 
 /// Updates the sender's stack and gives the state that it left, if it did.
 pub fn send(flow: &mut Flow, sender: Side, tcp: &TcpHeader) -> Option<TcpState> {
-    let is_syn = tcp.flags.contains(TcpFlags::SYN);
+    let is_syn = tcp.flags.contains(TcpFlags::SYN) && !tcp.flags.contains(TcpFlags::RST);
     if is_syn {
         send_syn(flow, sender, tcp);
     } else if flow.stack(sender).state == TcpState::SynSent && tcp.flags.contains(TcpFlags::ACK) {
@@ -23,6 +23,9 @@ pub fn send(flow: &mut Flow, sender: Side, tcp: &TcpHeader) -> Option<TcpState> 
         }
         if tcp.flags.contains(TcpFlags::ACK) && (!own.has_acknowledged || own.acknowledged.before(tcp.ack)) {
             (own.acknowledged, own.has_acknowledged) = (tcp.ack, true);
+        }
+        if own.has_sack_edge || tcp.options.sack_blocks > 0 {
+            own.acknowledge_selectively(&tcp.options);
         }
         own.has_sent = true;
         own.has_sent_fin |= tcp.flags.contains(TcpFlags::FIN);
@@ -56,6 +59,8 @@ fn send_syn(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
     let is_changed = own.isn() != Some(tcp.seq);
     own.add_candidate(tcp.seq);
     own.offered_scale = tcp.options.window_scale;
+    own.offers_sack = tcp.options.sack_permitted;
+    own.opens_actively |= !tcp.flags.contains(TcpFlags::ACK);
     if let Some((value, _)) = tcp.options.timestamps.filter(|_| !own.offers_timestamps) {
         (own.offers_timestamps, own.syn_timestamp) = (true, value);
     }
@@ -149,6 +154,8 @@ pub fn receive(
         return (stack.state != before).then_some(before);
     }
     let has_ack = tcp.flags.contains(TcpFlags::ACK);
+    // To the receiver all of it is old: it looks at nothing in it (RFC 9293 section 3.10.7.4, first check).
+    let has_ack = has_ack && !is_old_news(flow, sender, tcp);
     let covers_fin = has_ack && acknowledges_fin(flow, receiver, tcp.ack);
     let stack = flow.stack_mut(receiver);
     let covers_syn = has_ack && stack.isn().is_some_and(|isn| isn.before(tcp.ack));
@@ -187,6 +194,14 @@ fn acknowledge(flow: &mut Flow, sender: Side, tcp: &TcpHeader, gap_deadline: Nan
         let offset = stream.offset_of(tcp.ack);
         stream.acknowledge(u64::try_from(offset).unwrap_or(0), gap_deadline);
     }
+}
+
+/// Whether the segment ends before what its receiver has acknowledged.
+fn is_old_news(flow: &Flow, sender: Side, tcp: &TcpHeader) -> bool {
+    let receiver = flow.stack(sender.other());
+    receiver.state.is_synchronized()
+        && receiver.has_acknowledged
+        && tcp.seq.add(tcp.sequence_len()).before(receiver.acknowledged)
 }
 
 /// Whether `ack` covers the FIN of `side`; data that it sent behind its FIN does not count.
