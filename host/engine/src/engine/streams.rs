@@ -197,7 +197,11 @@ impl Engine {
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let stream = flow.stream_mut(direction);
         let waited = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
-        let accepted = stream.give_up(what == GiveUp::Everything, &mut self.budget);
+        let accepted = match what {
+            GiveUp::Acknowledged => stream.give_up(false, &mut self.budget),
+            GiveUp::Everything => stream.give_up(true, &mut self.budget),
+            GiveUp::Waiting => stream.give_up_waiting(&mut self.budget),
+        };
         let waits = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
         self.account(&accepted, waited, waits);
         self.tell(index, direction, &accepted, now, handler);
@@ -342,6 +346,8 @@ pub(super) enum GiveUp {
     Acknowledged,
     /// All: the stream ends.
     Everything,
+    /// Those in front of what waits.
+    Waiting,
 }
 
 fn first_offset(accepted: &Accepted) -> u64 {
