@@ -68,7 +68,7 @@ fn checksums(criterion: &mut Criterion<CpuTime>) {
 /// Finding flows in a table that is larger than a cache, in an order that no prefetcher knows.
 fn flow_lookup(criterion: &mut Criterion<CpuTime>) {
     let traffic = generate(Mix::ShortFlows, FLOWS, 1);
-    let mut table = FlowTable::new(1);
+    let mut table = FlowTable::new(1, 200_000);
     let mut keys = Vec::new();
     for (time_ns, frame) in traffic.frames() {
         let Some(headers) = parsed(frame) else { continue };

@@ -20,10 +20,12 @@ pub(super) fn config(input: &mut Input<'_>) -> Config {
     let power = |number: u8, least: u32| 1usize << (least + u32::from(number & 7));
     let limits = Limits {
         flows: usize::from(sizes & 15) + 1,
+        half_open: usize::from(sizes & 3) + 1,
         kept_bytes: power(sizes >> 4, 6),
         ahead_bytes: power(room, 5),
         ahead_segments: power(room >> 3, 1),
         total_bytes: power(way >> 5, 12),
+        total_segments: power(way >> 5, 2),
         retain_bytes: power(sizes >> 5, 3),
         fragment_datagrams: usize::from(room >> 6) + 1,
         fragment_bytes: power(way >> 5, 9),

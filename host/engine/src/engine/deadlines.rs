@@ -33,6 +33,7 @@ impl Engine {
         self.run_timers(now, handler);
         self.expire_fragments(now);
         self.view.clock = self.view.clock.max(now);
+        self.relieve(now, handler);
     }
 
     /// Calls the tenants whose timers have run out at `now`.

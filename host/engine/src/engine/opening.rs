@@ -2,6 +2,7 @@
 
 use sluice_wire::{TcpFlags, TcpHeader};
 
+use super::pressure::Newcomer;
 use super::reopening::catch_up;
 use super::sight::Clue;
 use super::{Engine, PickUp};
@@ -55,10 +56,9 @@ impl Engine {
         if !self.opens(tcp) {
             return Found::Orphan;
         }
-        while self.view.flows.len() >= self.config.limits.flows {
-            let Some(victim) = self.view.flows.expendable() else { return Found::NoRoom };
-            self.end_flow(victim, EndReason::Evicted, now, handler);
-            self.forget(victim, handler);
+        let is_syn = tcp.flags.contains(TcpFlags::SYN);
+        if !self.make_room(if is_syn { Newcomer::HalfOpen } else { Newcomer::PickedUp }, now, handler) {
+            return Found::NoRoom;
         }
         let open = |generation| Flow::open(clue.key, clue.sender_is_low, tcp, generation, now);
         let opened = self.view.flows.insert(clue.hash, open);

@@ -198,11 +198,15 @@ impl Engine {
         let stream = flow.stream_mut(direction);
         let waited = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
         let until = match what {
-            GiveUp::Awaited => stream.awaited(),
-            GiveUp::Seen => stream.acknowledged().min(stream.highest()),
-            GiveUp::Everything => stream.acknowledged().max(stream.highest()),
+            GiveUp::Awaited => Some(stream.awaited()),
+            GiveUp::Seen => Some(stream.acknowledged().min(stream.highest())),
+            GiveUp::Everything => Some(stream.acknowledged().max(stream.highest())),
+            GiveUp::Waiting => None,
         };
-        let accepted = stream.give_up(until, &mut self.budget);
+        let accepted = match until {
+            Some(until) => stream.give_up(until, &mut self.budget),
+            None => stream.give_up_waiting(&mut self.budget),
+        };
         // What was acknowledged later has its own time.
         stream.acknowledge(0, now.after(self.config.timeouts.gap_grace));
         let waits = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
@@ -351,6 +355,8 @@ pub(super) enum GiveUp {
     Seen,
     /// All: the stream ends.
     Everything,
+    /// Those in front of what waits.
+    Waiting,
 }
 
 fn first_offset(accepted: &Accepted) -> u64 {

@@ -1,47 +1,30 @@
 //! All flows of one engine: found by key, named by id.
 
-use hashbrown::HashTable;
-
+use super::index::Index;
 use super::queue::{Class, Queues};
+use super::slab::Slab;
 use super::{Flow, FlowId, FlowKey};
 
-/// What the index holds of a flow: its place, and the hash of its key, so that neither a search nor growing has to look
-/// at flows that are not the one.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    place: u32,
-    hash: u32,
-}
-
-/// The flow table: slots that stay where they are, and a keyed hash index over them.
+/// The flow table: places that stay where they are, and a keyed hash index over them.
 #[derive(Debug)]
 pub struct FlowTable {
-    slots: Vec<Option<Flow>>,
-    generations: Vec<u32>,
-    free: Vec<u32>,
-    index: HashTable<Entry>,
+    flows: Slab<Flow>,
+    index: Index,
     hasher: ahash::RandomState,
     queues: Queues,
 }
 
 impl FlowTable {
-    /// An empty table. `seed` keys the hash; it must be secret where strangers choose tuples.
+    /// An empty table with room for `flows`. `seed` keys the hash; it must be secret where strangers choose tuples.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, flows: usize) -> Self {
         let hasher = ahash::RandomState::with_seeds(
             seed,
             !seed,
             seed.rotate_left(23),
             seed.wrapping_mul(0x2545_f491_4f6c_dd1d),
         );
-        Self {
-            slots: Vec::new(),
-            generations: Vec::new(),
-            free: Vec::new(),
-            index: HashTable::new(),
-            hasher,
-            queues: Queues::default(),
-        }
+        Self { flows: Slab::new(flows), index: Index::default(), hasher, queues: Queues::default() }
     }
 
     /// Flows in the table, ended ones that absorb stragglers included.
@@ -53,7 +36,14 @@ impl FlowTable {
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.len() == 0
+    }
+
+    /// Memory of the table in bytes, as far as it was ever used: flows, their bookkeeping and the index; not the
+    /// buffers of the flows.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.flows.bytes().saturating_add(self.index.bytes())
     }
 
     /// The hash of a key, under keys that must be secret: the tuple is chosen by strangers.
@@ -68,15 +58,13 @@ impl FlowTable {
     /// The place of the flow with `key`, whose [hash](FlowTable::hash) is `hash`.
     #[must_use]
     pub fn find(&self, hash: u32, key: &FlowKey) -> Option<u32> {
-        let is_it =
-            |entry: &Entry| entry.hash == hash && self.get(entry.place).is_some_and(|flow| flow.key == *key);
-        self.index.find(spread(hash), is_it).map(|entry| entry.place)
+        self.index.find(hash, |place| self.get(place).is_some_and(|flow| flow.key == *key))
     }
 
     /// A place of a flow whose key has this hash, without a look at the flow.
     #[must_use]
     pub(crate) fn guess(&self, hash: u32) -> Option<u32> {
-        self.index.find(spread(hash), |entry| entry.hash == hash).map(|entry| entry.place)
+        self.index.find(hash, |_| true)
     }
 
     /// Brings a flow into the cache; gives something that depends on each of its cache lines.
@@ -85,15 +73,17 @@ impl FlowTable {
     }
 
     /// The flow at a place.
+    #[inline]
     #[must_use]
     pub fn get(&self, index: u32) -> Option<&Flow> {
-        self.slots.get(index as usize)?.as_ref()
+        self.flows.get(index)
     }
 
     /// The flow at a place, to change.
+    #[inline]
     #[must_use]
     pub fn get_mut(&mut self, index: u32) -> Option<&mut Flow> {
-        self.slots.get_mut(index as usize)?.as_mut()
+        self.flows.get_mut(index)
     }
 
     /// The place of the flow with this name, if it is still tracked.
@@ -105,66 +95,48 @@ impl FlowTable {
     /// Puts a flow in whose key has this hash, made from the generation that it is to carry; gives its place. `None`
     /// when places run out.
     pub fn insert(&mut self, hash: u32, make: impl FnOnce(u32) -> Flow) -> Option<u32> {
-        let index = match self.free.pop() {
-            Some(index) => index,
-            None => {
-                let index = u32::try_from(self.slots.len()).ok().filter(|index| *index < u32::MAX)?;
-                self.slots.push(None);
-                self.generations.push(0);
-                index
-            }
-        };
-        let generation = &mut self.generations[index as usize];
-        *generation = generation.wrapping_add(1).max(1);
-        self.slots[index as usize] = Some(make(*generation));
-        self.index.insert_unique(spread(hash), Entry { place: index, hash }, |entry| spread(entry.hash));
-        Some(index)
+        let place = self.flows.insert(make)?;
+        self.index.insert(hash, place);
+        Some(place)
     }
 
     /// Takes a flow out.
     pub fn remove(&mut self, index: u32) -> Option<Flow> {
-        self.queues.remove(&mut self.slots, index);
-        let flow = self.slots.get_mut(index as usize)?.take()?;
-        let hash = self.hash(&flow.key);
-        if let Ok(entry) = self.index.find_entry(spread(hash), |candidate| candidate.place == index) {
-            entry.remove();
-        }
-        self.free.push(index);
+        self.queues.remove(&mut self.flows, index);
+        let flow = self.flows.remove(index)?;
+        self.index.remove(self.hash(&flow.key), index);
         Some(flow)
     }
 
     /// Notes what a flow is worth when room is needed.
     pub(crate) fn classify(&mut self, index: u32) {
         let Some(flow) = self.get(index) else { return };
-        let class = if flow.end.is_some() {
-            Class::Ended
-        } else if flow.is_half_open() {
-            Class::HalfOpen
-        } else if flow.marks.partial && !flow.marks.two_sided {
-            Class::OneSided
-        } else {
-            Class::None
-        };
+        let class = Class::of(flow);
         if class != flow.class {
-            self.queues.assign(&mut self.slots, index, class);
+            self.queues.assign(&mut self.flows, index, class);
         }
     }
 
-    /// The flow to push out when room is needed: half-open ones first, then ended ones, then one-sided ones.
+    /// Flows of a class.
     #[must_use]
-    pub(crate) fn expendable(&self) -> Option<u32> {
-        self.queues.oldest()
+    pub(crate) fn count(&self, class: Class) -> usize {
+        self.queues.count(class)
+    }
+
+    /// The flow that has been of a class for longest.
+    #[must_use]
+    pub(crate) fn oldest(&self, class: Class) -> Option<u32> {
+        self.queues.oldest(class)
     }
 
     /// Places of all flows, ascending.
     pub fn places(&self) -> impl Iterator<Item = u32> {
-        let taken =
-            |(index, slot): (usize, &Option<Flow>)| slot.as_ref().and_then(|_| u32::try_from(index).ok());
-        self.slots.iter().enumerate().filter_map(taken)
+        self.flows.places()
     }
-}
 
-/// A hash for the index, which takes the place from the low bits and a tag from the high ones.
-const fn spread(hash: u32) -> u64 {
-    (hash as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    /// How far places go: none is as high.
+    #[must_use]
+    pub(crate) fn span(&self) -> u32 {
+        u32::try_from(self.flows.span()).unwrap_or(u32::MAX)
+    }
 }

@@ -65,6 +65,26 @@ impl Stream {
         accepted
     }
 
+    /// Gives up the holes in front of what waits, so that nothing waits any more.
+    pub fn give_up_waiting(&mut self, budget: &mut Budget) -> Accepted {
+        let mut accepted = Accepted::default();
+        while self.skip_hole(&mut accepted) {}
+        if self.acknowledged() <= self.next() {
+            self.gap_deadline = Nanos::NEVER;
+        }
+        self.recharge(budget);
+        accepted
+    }
+
+    /// Whether the hole in front of the stream is the one that the call before this one met.
+    pub fn meets_hole_again(&mut self) -> bool {
+        let next = self.next;
+        let Some(buffer) = self.buffer.as_mut().filter(|buffer| !buffer.ahead.is_empty()) else {
+            return false;
+        };
+        buffer.met.replace(next) == Some(next)
+    }
+
     /// Whether Linux would drop the FIN of a segment from `start` to `fin`: it waits behind a hole, and so does a
     /// segment that covers it.
     #[must_use]

@@ -14,10 +14,26 @@ pub(crate) struct Buffer {
     syn_data: Box<[u8]>,
     /// The byte that an urgent pointer marks.
     urgent: Option<u64>,
-    charged: usize,
+    /// Where the stream stood when a sweep for holes met it last.
+    pub(super) met: Option<u64>,
+    /// Bytes and segments that the budget counts for it.
+    charged: (usize, usize),
 }
 
 impl Buffer {
+    /// Memory apart from that of `kept`.
+    fn fixed_cost(&self) -> usize {
+        size_of::<Self>().saturating_add(self.ahead.cost()).saturating_add(self.syn_data.len())
+    }
+
+    /// Tells the budget what the buffer takes now.
+    fn recharge(&mut self, budget: &mut Budget) {
+        let charge = (self.fixed_cost().saturating_add(self.kept.memory()), self.ahead.segments());
+        let before = std::mem::replace(&mut self.charged, charge);
+        budget.adjust(before.0, charge.0);
+        budget.adjust_segments(before.1, charge.1);
+    }
+
     /// Whether nothing is held and nothing is waited for.
     fn is_idle(&self) -> bool {
         self.kept.is_empty() && self.ahead.is_empty() && self.syn_data.is_empty() && self.urgent.is_none()
@@ -188,7 +204,7 @@ impl Stream {
     /// Memory of the buffers.
     #[must_use]
     pub fn cost(&self) -> usize {
-        self.buffer.as_ref().map_or(0, |buffer| buffer.charged)
+        self.buffer.as_ref().map_or(0, |buffer| buffer.charged.0)
     }
 
     /// Keeps data that came with a SYN until the SYN-ACK says whether the server took it (RFC 7413 section 4.2).
@@ -341,7 +357,7 @@ impl Stream {
         let bytes = payload.captured(from, end);
         accepted.duplicate = from - start;
         accepted.cut = (end - from).saturating_sub(bytes.len() as u64);
-        if !budget.fits(bytes.len().saturating_add(SEGMENT_COST)) && from > self.received() {
+        if !budget.fits_segment(bytes.len().saturating_add(SEGMENT_COST)) && from > self.received() {
             accepted.refused = bytes.len() as u64;
             return;
         }
@@ -383,36 +399,33 @@ impl Stream {
         let Some(buffer) = self.buffer.as_mut() else { return };
         if !buffer.kept.is_empty() {
             buffer.kept.discard_before(wanted);
-            let others = buffer.ahead.cost().saturating_add(buffer.syn_data.len());
-            let limit = limit.min(budget.room(buffer.charged).saturating_sub(others));
-            if buffer.kept.cost() > limit {
-                let excess = (buffer.kept.cost() - limit) as u64;
-                let from = buffer.kept.start().saturating_add(excess);
-                buffer.kept.discard_before(from);
-            }
+            let room = budget.room(buffer.charged.0).saturating_sub(buffer.fixed_cost());
+            buffer.kept.shrink(limit.min(room), room);
         }
         if buffer.is_idle() {
-            budget.adjust(buffer.charged, 0);
-            self.buffer = None;
+            self.drop_buffer(budget);
             return;
         }
-        self.recharge(budget);
+        buffer.recharge(budget);
     }
 
     /// Forgets all buffers; gives the bytes that waited behind a hole.
     pub fn release(&mut self, budget: &mut Budget) -> u64 {
         let waiting = self.ahead().map_or(0, |ahead| ahead.bytes() as u64);
-        budget.adjust(self.cost(), 0);
-        self.buffer = None;
+        self.drop_buffer(budget);
         waiting
+    }
+
+    fn drop_buffer(&mut self, budget: &mut Budget) {
+        if let Some(buffer) = self.buffer.take() {
+            budget.adjust(buffer.charged.0, 0);
+            budget.adjust_segments(buffer.charged.1, 0);
+        }
     }
 
     pub(super) fn recharge(&mut self, budget: &mut Budget) {
         if let Some(buffer) = self.buffer.as_mut() {
-            let cost =
-                buffer.kept.cost().saturating_add(buffer.ahead.cost()).saturating_add(buffer.syn_data.len());
-            budget.adjust(buffer.charged, cost);
-            buffer.charged = cost;
+            buffer.recharge(budget);
         }
     }
 }
