@@ -1,10 +1,11 @@
 # make run    sets up what is missing, builds host and guests, runs the guests over the sample capture
 # make test   sets up what is missing, then formats, lints and tests everything
 # make bench  prints the tables of benches/README.md, then measures each stage; give it a quiet machine
+# make nightly runs the properties a million times each; make fuzz lets libFuzzer look for inputs for an hour a target
 # Others: setup, host, guests, fmt, lint.
 
 .DELETE_ON_ERROR:
-.PHONY: run test bench setup host guests fmt lint
+.PHONY: run test bench nightly fuzz setup host guests fmt lint
 .DEFAULT_GOAL := run
 
 # A shell that did not read the user's profile does not know where rustup puts cargo.
@@ -36,6 +37,13 @@ test: host guests
 bench: host guests
 	cargo run --release --locked -p sluice-benches
 	cargo bench --locked -p sluice-benches
+
+# Debug assertions and overflow checks are on: the profile is that of `make test`.
+nightly: setup
+	SLUICE_CASES=$(or $(CASES),1000000) cargo test -p sluice-tests --test main --locked
+
+fuzz: setup
+	@scripts/fuzz.sh $(or $(SECONDS),3600)
 
 setup:
 	@scripts/setup.sh

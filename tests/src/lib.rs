@@ -1,11 +1,20 @@
-//! What the tests of sluice have in common: packet scripts and bursts made by hand.
+//! What the tests of sluice have in common: packet scripts, bursts made by hand, a handler that reads everything, and
+//! the targets of fuzzing.
 #![forbid(unsafe_code)]
 
+mod cases;
 mod fragment;
 mod frames;
+pub mod fuzz;
 mod ledger;
+mod random;
 pub mod script;
+mod segments;
+mod watcher;
 
+pub use cases::cases;
 pub use fragment::{fragment, fragment_with};
 pub use frames::{Frame, Frames};
 pub use ledger::{Imbalance, balance};
+pub use random::Random;
+pub use watcher::{SeenFlow, SeenStream, TwoVersions, Watcher};

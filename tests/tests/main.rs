@@ -4,15 +4,21 @@
 mod engine {
     mod corpus;
     mod fragments;
+    mod fuzz;
+    mod honest;
     mod host;
     mod hostile;
+    mod kernel_states;
     mod kernel_truth;
     mod model;
     mod overlap;
     mod record_rules;
     mod records;
+    mod relations;
     mod replay;
     mod scripts;
+    mod tap;
+    mod wraparound;
 }
 
 #[cfg(test)]

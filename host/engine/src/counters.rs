@@ -134,6 +134,97 @@ impl ByteCounters {
     }
 }
 
+/// Why a flow was pushed out before its time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Eviction {
+    /// Half-open, and another SYN came.
+    HalfOpen,
+    /// Ended already; it only absorbed stragglers.
+    Ended,
+    /// One direction of it was seen, and another flow began.
+    OneSided,
+    /// Silent for longer than flows may be in an emergency.
+    Silent,
+}
+
+impl Eviction {
+    /// How many there are.
+    pub const COUNT: usize = 4;
+
+    /// All reasons in the order of [`Eviction::index`].
+    pub const ALL: [Self; Self::COUNT] = [Self::HalfOpen, Self::Ended, Self::OneSided, Self::Silent];
+
+    /// Place in arrays of counters.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The word in logs and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HalfOpen => "half-open",
+            Self::Ended => "ended",
+            Self::OneSided => "one-sided",
+            Self::Silent => "silent",
+        }
+    }
+}
+
+/// What runs short in an emergency.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Shortage {
+    /// Places for half-open flows: only those are given less time.
+    HalfOpen,
+    /// Places for flows.
+    Flows,
+    /// Memory or segments for what waits behind holes: holes are given up.
+    Buffers,
+}
+
+impl Shortage {
+    /// How many there are.
+    pub const COUNT: usize = 3;
+
+    /// All of them in the order of [`Shortage::index`].
+    pub const ALL: [Self; Self::COUNT] = [Self::HalfOpen, Self::Flows, Self::Buffers];
+
+    /// Place in arrays of counters.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The word in logs and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HalfOpen => "half-open",
+            Self::Flows => "flows",
+            Self::Buffers => "buffers",
+        }
+    }
+}
+
+/// What caps did.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct PressureCounters {
+    /// Flows pushed out, by [`Eviction::index`]. Those that had ended count here only; the others are in
+    /// [`Counters::ended`] too.
+    pub evicted: [u64; Eviction::COUNT],
+    /// Emergencies begun, by [`Shortage::index`].
+    pub emergencies: [u64; Shortage::COUNT],
+    /// Nanoseconds of packet time in which there was an emergency, by [`Shortage::index`].
+    pub emergency_nanos: [u64; Shortage::COUNT],
+    /// Holes given up because buffers ran short.
+    pub holes_given_up: u64,
+}
+
 /// Everything that the engine counts.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counters {
@@ -167,6 +258,8 @@ pub struct Counters {
     pub dropped: u64,
     /// Drops that a tenant asked for and may not.
     pub drops_refused: u64,
+    /// What caps did.
+    pub pressure: PressureCounters,
 }
 
 impl Counters {

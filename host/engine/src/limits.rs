@@ -29,6 +29,13 @@ pub const FRAGMENTS_LISTED: usize = 4096;
 /// most recent ones.
 pub const CANDIDATE_ISNS: usize = 3;
 
+/// SYNs to live flows that are remembered until they are answered, for all flows together.
+///
+/// Forged SYNs to known connections would otherwise take memory for each. A genuine one is answered within a round
+/// trip: 512 of them in flight at once are more than restarted hosts send. The list is searched only for SYN-ACKs of
+/// flows to which such a SYN came.
+pub const REOPENING_SYNS: usize = 512;
+
 /// Hosts whose wrong checksums are excused. Looked through for every segment while there are any; a capture made on a
 /// host names one, rarely a handful.
 pub const EXCUSED_HOSTS: usize = 64;
@@ -67,9 +74,17 @@ pub const FRAGMENTS_PER_DATAGRAM: usize = 512;
 pub struct Limits {
     /// Flows tracked at once, ended ones that still absorb stragglers included.
     ///
-    /// A SYN flood with distinct tuples otherwise takes all memory. When reached, half-open flows go first, then ended
-    /// ones, then those picked up in mid-stream with one direction only; an established flow is never pushed out.
+    /// Segments with distinct tuples otherwise take all memory. When reached, ended flows, half-open ones and those
+    /// with one direction make room (see `engine/pressure.rs` for the order); a flow that both hosts have spoken in is
+    /// pushed out only when it was silent for long ([`Timeouts::emergency`]).
     pub flows: usize,
+    /// Flows whose handshake is not complete.
+    ///
+    /// A SYN flood makes nothing else; when reached, each SYN pushes out the half-open flow that began first, so that
+    /// the flood feeds on itself. At a million SYNs a second an honest handshake has a quarter of a second; one that
+    /// takes longer is picked up with its SYN-ACK. A quarter of it is theirs by right: below that, others go before
+    /// they do.
+    pub half_open: usize,
     /// Bytes held for one direction of a flow that no monitor has read, or that are retained.
     ///
     /// A monitor that never reads would otherwise make the host keep whole downloads.
@@ -84,7 +99,16 @@ pub struct Limits {
     /// One-byte segments cost a hundred times their payload; 3,072 is what Snort allows, 45 full-size ones fill 64 KiB.
     pub ahead_segments: usize,
     /// Bytes buffered for all flows together, and of fragments, bookkeeping included.
+    ///
+    /// Each flow may stay below its own caps and there may be a million of them. When reached, what comes ahead of a
+    /// hole is refused, what no monitor has read is forgotten, and data in order goes on; before that, from
+    /// [`EMERGENCY_ENTER_PERCENT`] on, holes that do not close are given up.
     pub total_bytes: usize,
+    /// Segments held out of order for all flows together.
+    ///
+    /// One-byte segments are the cheapest way to make a host allocate, and each is a step of work once more when its
+    /// hole closes, whatever its bytes take.
+    pub total_segments: usize,
     /// Bytes kept behind the readers for comparison with retransmissions, once a monitor registers `rexmit` or
     /// `conflict`.
     pub retain_bytes: usize,
@@ -104,10 +128,12 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             flows: 1 << 20,
+            half_open: 1 << 18,
             kept_bytes: 256 << 10,
             ahead_bytes: 1 << 20,
             ahead_segments: 3072,
             total_bytes: 512 << 20,
+            total_segments: 4 << 20,
             retain_bytes: 16 << 10,
             fragment_datagrams: 16 << 10,
             fragment_bytes: 32 << 20,
@@ -144,6 +170,26 @@ pub struct Timeouts {
     pub fragments: u64,
 }
 
+impl Timeouts {
+    /// How long a flow may be silent while the host is under pressure ([`EMERGENCY_ENTER_PERCENT`]).
+    ///
+    /// The numbers are those of Suricata's emergency mode (5 s, 100 s, 10 s). The grace of gaps and fragments has no
+    /// shorter form: what they hold has caps of its own.
+    #[must_use]
+    pub fn emergency() -> Self {
+        Self {
+            syn_sent: seconds(5),
+            syn_received: seconds(5),
+            established: seconds(100),
+            half_closed: seconds(30),
+            closing: seconds(10),
+            one_sided: seconds(10),
+            time_wait: seconds(5),
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
@@ -163,3 +209,19 @@ impl Default for Timeouts {
 /// Bytes that may arrive behind a hole after the peer's ACK for it before the gap is declared, whatever the clock says:
 /// a burst at 100 Gb/s brings more in the grace than a flow may hold.
 pub const GAP_GRACE_BYTES: u64 = 512 << 10;
+
+/// Per cent of a cap at which an emergency begins: while it lasts, flows are given less time.
+///
+/// Who fills the table with connections that only look alive would otherwise keep it full for the longest of all
+/// timeouts, and every new connection would be refused.
+pub const EMERGENCY_ENTER_PERCENT: usize = 90;
+
+/// Per cent of a cap below which the emergency ends; apart from the other, so that it does not come and go with each
+/// flow.
+pub const EMERGENCY_LEAVE_PERCENT: usize = 70;
+
+/// Ticks of the timer wheel, a millisecond each, in which an emergency looks at each flow once.
+///
+/// What is silent for too long is found this much late at most, and no tick costs more than the 2,048th part of the
+/// table: 512 flows of a million.
+pub const SWEEP_TICKS: u64 = 2048;

@@ -1,5 +1,7 @@
 //! TCP options (RFC 9293 section 3.2).
 
+use crate::seq::SeqNumber;
+
 /// What a TCP header's options say.
 ///
 /// An option that appears twice has its last value, as in Linux. Whether an option counts at all is not
@@ -20,6 +22,9 @@ pub struct TcpOptions {
     pub fast_open: bool,
     /// Blocks of selective acknowledgement, 0 to 4.
     pub sack_blocks: u8,
+    /// Behind the last byte of the right-most block (RFC 2018 section 3), if there is one. Blocks are not kept: however
+    /// many a sender tells, and however small they are, they cost a number.
+    pub sack_edge: SeqNumber,
     /// Whether an option has a length that leaves the header, which ends parsing, or that its kind does not
     /// allow, which skips it. Hosts use the segment and the options before all the same.
     pub malformed: bool,
@@ -49,6 +54,7 @@ impl TcpOptions {
         md5_or_ao: false,
         fast_open: false,
         sack_blocks: 0,
+        sack_edge: SeqNumber(0),
         malformed: false,
     };
 
@@ -102,6 +108,7 @@ impl TcpOptions {
             (SACK, [_, ..]) if body.len().is_multiple_of(8) => {
                 // An option area of 40 bytes holds four blocks at most; bytes given by others may be longer.
                 self.sack_blocks = u8::try_from(body.len() >> 3).unwrap_or(u8::MAX).min(4);
+                self.sack_edge = right_most_edge(body);
             }
             (TIMESTAMPS, [a, b, c, d, e, f, g, h]) => {
                 self.timestamps =
@@ -118,6 +125,13 @@ impl TcpOptions {
             _ => {}
         }
     }
+}
+
+/// The right-most of the right edges of at most four blocks.
+fn right_most_edge(blocks: &[u8]) -> SeqNumber {
+    let edges = blocks.chunks_exact(8).take(4).filter_map(|block| <[u8; 4]>::try_from(&block[4..]).ok());
+    let edges = edges.map(|edge| SeqNumber(u32::from_be_bytes(edge)));
+    edges.reduce(|most, edge| if most.before(edge) { edge } else { most }).unwrap_or_default()
 }
 
 /// A request has no cookie, a cookie has 4 to 16 bytes, an even number (RFC 7413 section 4.1.1).
@@ -146,7 +160,7 @@ mod tests {
             (vec![4, 2, 1, 1], TcpOptions { sack_permitted: true, ..none }),
             (vec![1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2], TcpOptions { timestamps: Some((1, 2)), ..none }),
             (vec![8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 1], TcpOptions { timestamps: Some((1, 2)), ..none }),
-            (sack, TcpOptions { sack_blocks: 4, ..none }),
+            (sack, TcpOptions { sack_blocks: 4, sack_edge: SeqNumber(0x0707_0707), ..none }),
             (md5, TcpOptions { md5_or_ao: true, ..none }),
             (vec![29, 4, 1, 1], TcpOptions { md5_or_ao: true, ..none }),
             (vec![34, 2, 1, 1], TcpOptions { fast_open: true, ..none }),
@@ -178,6 +192,21 @@ mod tests {
         let bytes = [&[1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 1, 5, 10][..], &[3; 8]].concat();
         let options = TcpOptions::parse(&bytes);
         assert_eq!((options.timestamps, options.sack_blocks), (Some((1, 2)), 1));
+    }
+
+    #[test]
+    fn the_right_most_edge_is_found_in_any_order_and_across_the_wrap() {
+        let option = |edges: &[u32]| {
+            let mut bytes = vec![5, u8::try_from(2 + edges.len() * 8).unwrap()];
+            for edge in edges {
+                bytes.extend([edge.wrapping_sub(1).to_be_bytes(), edge.to_be_bytes()].concat());
+            }
+            TcpOptions::parse(&bytes).sack_edge.0
+        };
+        assert_eq!(option(&[20, 30, 10]), 30);
+        assert_eq!(option(&[u32::MAX - 5, 3, u32::MAX]), 3);
+        assert_eq!(option(&[7]), 7);
+        assert_eq!(option(&[1, 2, 3, 4, 5]), 4, "no header holds five");
     }
 
     #[test]

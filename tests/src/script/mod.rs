@@ -6,9 +6,10 @@
 //! ```text
 //! level full                    # state, count or full (full)
 //! retain 100                    # bytes kept behind the readers
-//! limit flows 2                 # flows, kept-bytes, ahead-bytes, ahead-segments, total-bytes, fragment-datagrams,
-//!                               # fragment-bytes
+//! limit flows 2                 # flows, half-open, kept-bytes, ahead-bytes, ahead-segments, total-bytes,
+//!                               # total-segments, fragment-datagrams, fragment-bytes
 //! timeout established 10s       # a field of `Timeouts`
+//! emergency established 5s      # the same for emergencies
 //! mid-stream off                # flows without a handshake are orphans
 //! overlap linux                 # whose copy of a byte counts; `overlap linux bsd` for what server and client receive
 //! urgent oob                    # inline, oob or gap (inline)
@@ -43,6 +44,8 @@ mod text;
 mod wrap;
 
 use sluice_engine::Nanos;
+
+use crate::Frame;
 
 pub use options::Options;
 pub use packet::PacketLine;
@@ -81,6 +84,19 @@ pub struct Script {
 }
 
 impl Script {
+    /// The script's packets, in order.
+    ///
+    /// # Errors
+    ///
+    /// What no frame can say, in words.
+    pub fn frames(&self) -> Result<Vec<Frame>, &'static str> {
+        let packets = self.actions.iter().filter_map(|action| match action {
+            Action::Packet(packet) => Some(packet),
+            Action::Expire(_) | Action::Finish => None,
+        });
+        packets.map(PacketLine::frame).collect()
+    }
+
     /// Reads a script.
     ///
     /// # Errors

@@ -45,6 +45,7 @@ impl Options {
             ["level", "full"] => self.level = Level::Full,
             ["retain", bytes] => self.config.limits.retain_bytes = number(bytes)?,
             ["limit", name, value] => set_limit(&mut self.config.limits, name, value)?,
+            ["emergency", name, span] => set_timeout(&mut self.config.emergency, name, span)?,
             ["timeout", name, span] => set_timeout(&mut self.config.timeouts, name, span)?,
             ["mid-stream", "off"] => self.config.pick_up = PickUp::HandshakeOnly,
             ["overlap", both] => self.config.overlap = [policy(both)?; 2],
@@ -75,10 +76,12 @@ fn set_limit(limits: &mut Limits, name: &str, value: &str) -> Result<(), &'stati
     let value = number(value)?;
     match name {
         "flows" => limits.flows = value,
+        "half-open" => limits.half_open = value,
         "kept-bytes" => limits.kept_bytes = value,
         "ahead-bytes" => limits.ahead_bytes = value,
         "ahead-segments" => limits.ahead_segments = value,
         "total-bytes" => limits.total_bytes = value,
+        "total-segments" => limits.total_segments = value,
         "fragment-datagrams" => limits.fragment_datagrams = value,
         "fragment-bytes" => limits.fragment_bytes = value,
         _ => return Err("not a limit"),

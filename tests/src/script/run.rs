@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sluice_engine::counters::Counters;
+use sluice_engine::counters::{Counters, Eviction, PressureCounters, Shortage};
 use sluice_engine::defrag::FragmentReason;
 use sluice_engine::event::{Definitions, EventKind, Hook};
 use sluice_engine::tcp::RefuseReason;
@@ -104,6 +104,10 @@ impl Script {
         if engine.budget().used() > 0 {
             recorder.problems.push(format!("{} bytes in use after the end", engine.budget().used()));
         }
+        if engine.budget().segments() > 0 {
+            let segments = engine.budget().segments();
+            recorder.problems.push(format!("{segments} segments held after the end"));
+        }
         match recorder.problems.first() {
             Some(problem) => Err(problem.clone()),
             None => Ok(trace),
@@ -170,7 +174,17 @@ fn counter_lines(counters: &Counters) -> Vec<String> {
         ("bytes unverifiable", counters.unverifiable_bytes),
     ];
     lines.extend(others.map(|(name, count)| (name.to_owned(), count)));
+    lines.extend(pressure_lines(&counters.pressure));
     lines.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name} {count}")).collect()
+}
+
+/// What caps did.
+fn pressure_lines(pressure: &PressureCounters) -> impl Iterator<Item = (String, u64)> {
+    let evicted = Eviction::ALL.map(|why| (format!("evicted {}", why.name()), pressure.evicted[why.index()]));
+    let emergencies = Shortage::ALL
+        .map(|what| (format!("emergencies {}", what.name()), pressure.emergencies[what.index()]));
+    let holes = [("holes given up".to_owned(), pressure.holes_given_up)];
+    evicted.into_iter().chain(emergencies).chain(holes)
 }
 
 /// Both traces as one list of lines: those of both with a space before, wanted ones with `-`, others with `+`.

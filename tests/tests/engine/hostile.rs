@@ -6,6 +6,7 @@ use std::fmt::Write;
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 use sluice_engine::reassembly::{OverlapPolicy, Urgent};
+use sluice_tests::cases;
 use sluice_tests::script::Script;
 
 const CASES: u32 = 2_000;
@@ -96,7 +97,7 @@ fn script(options: &str, lines: &[String]) -> String {
 
 #[test]
 fn whatever_the_segments_are_everything_adds_up() {
-    let cases = Cases { cases: CASES, failure_persistence: None, ..Cases::default() };
+    let cases = Cases { cases: cases(CASES), failure_persistence: None, ..Cases::default() };
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &[11; 32]);
     let mut runner = TestRunner::new_with_rng(cases, random);
     let strategy = (options(), prop::collection::vec(line(), 1..80));

@@ -9,13 +9,13 @@ use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, 
 use sluice_engine::limits::Limits;
 use sluice_engine::reassembly::{Budget, Level, OverlapPolicy, Payload, Step, Stream};
 use sluice_engine::{Config, Direction, Engine, Nanos, View, millis};
-use sluice_tests::{Frame, Frames, balance};
+use sluice_tests::{Frame, Frames, balance, cases};
 use sluice_wire::{IpAddress, LinkType, Segment, SeqNumber, TcpFlags};
 
 use super::host::Host;
 
 /// Cases of each property.
-const CASES: u32 = 3_500;
+const CASES: u32 = 10_000;
 
 /// Monitors of a run; each reads at a pace of its own.
 const PACES: [Pace; 3] = [Pace::Whole, Pace::Pieces(3), Pace::AtTheEnd];
@@ -288,7 +288,7 @@ fn check_acknowledged(conversation: &Conversation) {
 }
 
 fn hold(strategy: impl Strategy<Value = Conversation>, check: fn(&Conversation)) {
-    let cases = Cases { cases: CASES, failure_persistence: None, ..Cases::default() };
+    let cases = Cases { cases: cases(CASES), failure_persistence: None, ..Cases::default() };
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let mut runner = TestRunner::new_with_rng(cases, random);
     let result = runner.run(&strategy, |conversation| {

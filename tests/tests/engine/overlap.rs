@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 use sluice_engine::limits::Limits;
 use sluice_engine::reassembly::{Budget, Level, OverlapPolicy, Payload, Rules, Step, Stream};
+use sluice_tests::cases;
 use sluice_wire::SeqNumber;
 
 use super::host::Host;
@@ -213,7 +214,7 @@ fn any_segments_are_read_as_the_model_of_each_policy_reads_them() {
     let piece = (0usize..48, 1usize..14, 0usize..4);
     let layout = proptest::collection::vec(piece, 1..24);
     let policy = prop::sample::select(OverlapPolicy::ALL.to_vec());
-    let cases = Cases { cases: CASES, failure_persistence: None, ..Cases::default() };
+    let cases = Cases { cases: cases(CASES), failure_persistence: None, ..Cases::default() };
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &[23; 32]);
     let result = TestRunner::new_with_rng(cases, random).run(&(policy, layout), |(policy, layout)| {
         let mut layout: Vec<(char, usize, usize)> = ('a'..)

@@ -81,7 +81,7 @@ const RULES: [(&str, &str, &str); 39] = [
     ),
     ("FIN and RST", "HANDSHAKE; c FR. 1001 ack 5001", "RSTO ShAI client 3/120/0 server 1/40/0"),
     ("SYN and FIN", "HANDSHAKE; c SF 1001", "S1 ShAQ client 3/120/0 server 1/40/0"),
-    ("SYN and RST", "HANDSHAKE; s SR 5001", "S1 ShAq client 2/80/0 server 2/80/0"),
+    ("SYN and RST", "HANDSHAKE; s SR 5001", "RSTR ShAq client 2/80/0 server 2/80/0"),
     (
         "a forged RST leaves its letter and nothing else",
         "HANDSHAKE; s R 5101; s P. 5001:5011(10) ack 1001",

@@ -7,7 +7,7 @@ use sluice_engine::counters::PacketCounters;
 use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, Hook, TenantId};
 use sluice_engine::reassembly::Level;
 use sluice_engine::{Config, Direction, Engine, Nanos, View};
-use sluice_pktio::{Burst, CaptureReader, PacketIo, Received};
+use sluice_pktio::{BURST_PACKETS, Burst, CaptureReader, PacketIo, Received};
 use sluice_tests::{Frame, Frames, balance};
 use sluice_wire::{IpAddress, LinkType};
 
@@ -130,6 +130,21 @@ impl Handler for Streams {
     }
 }
 
+/// All packets of a capture.
+pub(crate) fn frames_of(path: &Path) -> Vec<Frame> {
+    let (mut frames, mut burst) = (Vec::new(), Burst::new());
+    let mut reader = CaptureReader::open(path).unwrap();
+    while reader.receive(&mut burst).unwrap() == Received::Packets {
+        frames.extend(burst.packets().map(|packet| Frame {
+            time: Nanos(packet.time_ns),
+            bytes: packet.bytes.to_vec(),
+            wire_len: packet.wire_len,
+            link: LinkType::from_pcap(packet.link),
+        }));
+    }
+    frames
+}
+
 /// Replays a capture through an engine with one monitor and checks the ledger on the way.
 pub(crate) fn replay(path: &Path, config: Config) -> Streams {
     let mut definitions = Definitions::new();
@@ -146,22 +161,14 @@ pub(crate) fn replay(path: &Path, config: Config) -> Streams {
     let mut engine = Engine::new(config);
     engine.attach(definitions, false).unwrap();
     let mut streams = Streams::default();
-    let mut reader = CaptureReader::open(path).unwrap();
-    let mut burst = Burst::new();
-    while reader.receive(&mut burst).unwrap() == Received::Packets {
-        let frame = |packet: sluice_pktio::Packet<'_>| Frame {
-            time: Nanos(packet.time_ns),
-            bytes: packet.bytes.to_vec(),
-            wire_len: packet.wire_len,
-            link: LinkType::from_pcap(packet.link),
-        };
-        let frames = Frames(burst.packets().map(frame).collect());
-        let _ = engine.receive(Box::new(frames), &mut streams);
+    let frames = frames_of(path);
+    for burst in frames.chunks(BURST_PACKETS) {
+        let _ = engine.receive(Box::new(Frames(burst.to_vec())), &mut streams);
         balance(&engine).unwrap();
     }
     engine.finish(&mut streams);
     balance(&engine).unwrap();
-    assert_eq!(engine.counters().packets.seen, reader.packets());
+    assert_eq!(engine.counters().packets.seen, frames.len() as u64);
     assert_eq!(engine.counters().flows, streams.ended, "every flow ends once");
     assert_eq!(engine.budget().used(), 0, "nothing is held after the end");
     assert_eq!(streams.problems, Vec::<String>::new());

@@ -33,6 +33,7 @@ impl Engine {
         self.run_timers(now, handler);
         self.expire_fragments(now);
         self.view.clock = self.view.clock.max(now);
+        self.relieve(now, handler);
     }
 
     /// Calls the tenants whose timers have run out at `now`.
@@ -77,7 +78,7 @@ impl Engine {
         let Some(flow) = self.view.flows.get(index) else { return };
         let hole = Direction::BOTH.into_iter().find(|direction| flow.stream(*direction).gap_deadline == due);
         if let Some(direction) = hole {
-            self.give_up(index, direction, GiveUp::Acknowledged, due, handler);
+            self.give_up(index, direction, GiveUp::Awaited, due, handler);
             if self.view.flows.get(index).is_some_and(Flow::is_over) {
                 // What was missing lay before the last FIN.
                 self.end_flow(index, EndReason::Closed, due, handler);

@@ -4,15 +4,21 @@ mod deadlines;
 mod ending;
 mod fragments;
 mod opening;
+mod predict;
+mod pressure;
 mod receive;
 mod records;
+mod reopening;
 mod segment;
+mod sight;
 mod streams;
 
 use std::fmt;
 
 use sluice_wire::IpAddress;
 
+use self::reopening::Reopenings;
+use self::sight::Sight;
 use crate::counters::Counters;
 use crate::defrag::Defragmenter;
 use crate::event::{Definitions, Handler, Monitors, Pass, TenantId, TimerSpec, Wishes};
@@ -22,6 +28,7 @@ use crate::packet::{Burst, Verdict};
 use crate::reassembly::{Budget, OverlapPolicy, Rules, Urgent};
 use crate::view::View;
 use crate::{Direction, Nanos, Refusal};
+use pressure::Pressure;
 
 /// What the operator decides.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +37,8 @@ pub struct Config {
     pub limits: Limits,
     /// Timeouts.
     pub timeouts: Timeouts,
+    /// Timeouts in an emergency.
+    pub emergency: Timeouts,
     /// Whether segments with a wrong checksum are refused. Turned off for captures made on a host that leaves checksums
     /// to its network card.
     pub checksums: Checksums,
@@ -53,6 +62,7 @@ impl Default for Config {
         Self {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
+            emergency: Timeouts::emergency(),
             checksums: Checksums::Verify,
             pick_up: PickUp::MidStream,
             overlap: [OverlapPolicy::First; 2],
@@ -147,10 +157,13 @@ pub struct Engine {
     /// The burst, while a datagram put together is in the place of one of its fragments.
     covered: Option<Box<dyn Burst>>,
     verdicts: Vec<Verdict>,
+    sights: Vec<Option<Sight>>,
     waiting_timers: Vec<(TenantId, TimerSpec)>,
     due: Vec<u32>,
+    pressure: Pressure,
     has_begun: bool,
     excused: Vec<Excused>,
+    reopenings: Reopenings,
 }
 
 impl fmt::Debug for Engine {
@@ -165,11 +178,11 @@ impl Engine {
     pub fn new(config: Config) -> Self {
         Self {
             config,
-            view: Box::new(View::new(config.seed)),
+            view: Box::new(View::new(config.seed, config.limits.flows)),
             monitors: Monitors::default(),
             tenants: Vec::new(),
             wheel: Wheel::default(),
-            budget: Budget::new(config.limits.total_bytes),
+            budget: Budget::new(config.limits.total_bytes).with_segments(config.limits.total_segments),
             counters: Counters::default(),
             defrag: Defragmenter::new(
                 config.limits.fragment_datagrams,
@@ -178,10 +191,13 @@ impl Engine {
             ),
             covered: None,
             verdicts: Vec::new(),
+            sights: Vec::new(),
             waiting_timers: Vec::new(),
             due: Vec::new(),
+            pressure: Pressure::default(),
             has_begun: false,
             excused: Vec::new(),
+            reopenings: Reopenings::default(),
         }
     }
 
@@ -223,6 +239,12 @@ impl Engine {
     #[must_use]
     pub fn flows(&self) -> usize {
         self.view.flows.len()
+    }
+
+    /// Memory of the flow table in bytes, as far as it was ever used, without the buffers of the flows.
+    #[must_use]
+    pub fn table_bytes(&self) -> usize {
+        self.view.flows.bytes().saturating_add(self.wheel.bytes())
     }
 
     /// Datagrams of which fragments are held.

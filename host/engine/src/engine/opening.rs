@@ -1,11 +1,14 @@
 //! How flows begin.
 
-use sluice_wire::{Encapsulation, Headers, TcpFlags, TcpHeader};
+use sluice_wire::{TcpFlags, TcpHeader};
 
-use super::{Engine, Networks, PickUp};
+use super::pressure::Newcomer;
+use super::reopening::catch_up;
+use super::sight::Clue;
+use super::{Engine, PickUp};
 use crate::event::Handler;
-use crate::flow::{Attachment, EndReason, Flow, FlowKey};
-use crate::tcp::{TcpState, acknowledges_syn};
+use crate::flow::{Attachment, EndReason, Flow};
+use crate::tcp::acknowledges_syn;
 use crate::{Direction, Nanos, Side};
 
 /// What a segment finds in the flow table.
@@ -21,18 +24,29 @@ pub(super) enum Found {
 }
 
 impl Engine {
-    /// Finds or opens the flow of the current segment.
-    pub(super) fn find(&mut self, tcp: &TcpHeader, now: Nanos, handler: &mut dyn Handler) -> Found {
-        let Some((key, sender_is_low)) = self.key(tcp) else { return Found::Orphan };
-        let known = self.view.flows.find(&key);
+    /// What the current segment finds at the `known` place of its flow, or a flow that it opens.
+    pub(super) fn find(
+        &mut self,
+        known: Option<u32>,
+        clue: &Clue,
+        tcp: &TcpHeader,
+        now: Nanos,
+        handler: &mut dyn Handler,
+    ) -> Found {
         if let Some(index) = known {
             self.settle_if_overdue(index, now, handler);
         }
         // What was overdue may have been the flow itself; no other can have taken its place.
         let known = known.and_then(|index| Some((index, self.view.flows.get(index)?)));
+        let mut earlier_syn = None;
         if let Some((index, flow)) = known {
-            let sender = flow.side_of(sender_is_low);
-            if !begins_anew(flow, sender, tcp) {
+            let sender = flow.side_of(clue.sender_is_low);
+            let begins_anew = begins_anew(flow, sender, tcp);
+            if flow.marks.reopening {
+                earlier_syn = self.reopening_syn(index, sender, tcp);
+            }
+            let flow = self.view.flows.get(index);
+            if let Some(flow) = flow.filter(|_| !begins_anew && earlier_syn.is_none()) {
                 let is_over = flow.end.is_some();
                 return if is_over { Found::Ended(index, sender) } else { Found::Flow(index, sender, false) };
             }
@@ -42,40 +56,22 @@ impl Engine {
         if !self.opens(tcp) {
             return Found::Orphan;
         }
-        while self.view.flows.len() >= self.config.limits.flows {
-            let Some(victim) = self.view.flows.expendable() else { return Found::NoRoom };
-            self.end_flow(victim, EndReason::Evicted, now, handler);
-            self.forget(victim, handler);
+        let is_syn = tcp.flags.contains(TcpFlags::SYN);
+        if !self.make_room(if is_syn { Newcomer::HalfOpen } else { Newcomer::PickedUp }, now, handler) {
+            return Found::NoRoom;
         }
-        let Some(mut headers) = self.view.packet.as_ref().map(|packet| packet.headers) else {
-            return Found::Orphan;
-        };
-        if self.config.networks == Networks::One {
-            headers = in_one_network(headers);
-        }
-        let opened = self.view.flows.insert(|generation| Flow::open(&headers, tcp, generation, now));
+        let open = |generation| Flow::open(clue.key, clue.sender_is_low, tcp, generation, now);
+        let opened = self.view.flows.insert(clue.hash, open);
         let Some(index) = opened else { return Found::NoRoom };
         self.counters.flows += 1;
         self.attach_monitors(index);
-        self.open_account(index, sender_is_low);
+        self.open_account(index, clue.sender_is_low);
+        if let (Some(syn), Some(flow)) = (earlier_syn, self.view.flows.get_mut(index)) {
+            catch_up(flow, &syn);
+        }
         let Some(flow) = self.view.flows.get(index) else { return Found::NoRoom };
         self.counters.partial_flows += u64::from(flow.is_partial());
-        Found::Flow(index, flow.side_of(sender_is_low), true)
-    }
-
-    /// The key of the current segment, and whether its sender is the smaller end.
-    fn key(&self, tcp: &TcpHeader) -> Option<(FlowKey, bool)> {
-        let headers = &self.view.packet.as_ref()?.headers;
-        Some(match self.config.networks {
-            Networks::Apart => FlowKey::of(headers, tcp),
-            Networks::One => FlowKey::of(&in_one_network(*headers), tcp),
-        })
-    }
-
-    /// The flow that the addresses and ports of the current segment name, and whether its sender is the smaller end.
-    pub(super) fn lookup(&self, tcp: &TcpHeader) -> Option<(u32, bool)> {
-        let (key, sender_is_low) = self.key(tcp)?;
-        Some((self.view.flows.find(&key)?, sender_is_low))
+        Found::Flow(index, flow.side_of(clue.sender_is_low), true)
     }
 
     /// Whether a segment of no known flow opens one.
@@ -127,11 +123,6 @@ impl Engine {
     }
 }
 
-/// Headers without what tells networks apart.
-const fn in_one_network(headers: Headers) -> Headers {
-    Headers { encapsulation: Encapsulation::NONE, ..headers }
-}
-
 /// Whether a segment opens a new connection with the addresses and ports of a known one.
 ///
 /// A SYN does where the old connection is over (RFC 9293 section 3.6.1 lets a host reuse a TIME-WAIT pair), and where
@@ -151,7 +142,5 @@ fn begins_anew(flow: &Flow, sender: Side, tcp: &TcpHeader) -> bool {
         return if flags.contains(TcpFlags::ACK) { is_answer } else { !is_known };
     }
     let is_guess = flow.is_partial() && !flow.marks.two_sided && flow.stack(sender).isn().is_none();
-    let is_closing = matches!(flow.stack(sender).state, TcpState::TimeWait | TcpState::Closed)
-        && flow.stack(sender).has_sent;
-    !flags.contains(TcpFlags::ACK) && !is_known && (is_guess || is_closing)
+    !flags.contains(TcpFlags::ACK) && !is_known && is_guess
 }

@@ -2,6 +2,7 @@
 
 use sluice_wire::TcpHeader;
 
+use super::sight::Clue;
 use super::{Engine, Records};
 use crate::Side;
 use crate::event::Handler;
@@ -32,11 +33,11 @@ impl Engine {
 
     /// The checksum of the current packet is wrong. If its addresses and ports are those of a flow that is known, that
     /// is noted there; nothing else is believed of it, and it opens no flow.
-    pub(super) fn observe_wrong_checksum(&mut self, tcp: &TcpHeader) {
+    pub(super) fn observe_wrong_checksum(&mut self, clue: &Clue) {
         let is_wanted = self.config.records == Records::Each || self.monitors.observe();
-        let Some((index, sender_is_low)) = self.lookup(tcp).filter(|_| is_wanted) else { return };
+        let Some(index) = self.look_up(clue).filter(|_| is_wanted) else { return };
         let Some(flow) = self.view.flows.get_mut(index) else { return };
-        let sender = flow.side_of(sender_is_low);
+        let sender = flow.side_of(clue.sender_is_low);
         if let Some(account) = flow.account_mut() {
             account.note_wrong_checksum(sender);
         }

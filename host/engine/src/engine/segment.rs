@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 
 use super::Engine;
 use super::opening::Found;
+use super::sight::Clue;
 use crate::event::{EventKind, Handler, Hook, Pass, Raised, interest_bit};
 use crate::flow::{EndReason, Flow};
 use crate::reassembly::{Examined, Level, Payload};
@@ -28,7 +29,7 @@ pub(super) struct Segment<'a> {
 
 impl Segment<'_> {
     /// A pass for this segment.
-    fn pass<'r>(&self, hook: Hook, left: Option<TcpState>, raised: &'r [Raised]) -> Pass<'r> {
+    pub(super) fn pass<'r>(&self, hook: Hook, left: Option<TcpState>, raised: &'r [Raised]) -> Pass<'r> {
         let side = if hook == Hook::Receiver { self.sender.other() } else { self.sender };
         Pass {
             flow: Some(self.index),
@@ -53,10 +54,16 @@ type RaisedList = SmallVec<[Raised; 4]>;
 
 impl Engine {
     /// Takes the current packet, a TCP segment.
-    pub(super) fn receive_segment(&mut self, tcp: &TcpHeader, handler: &mut dyn Handler) {
+    pub(super) fn receive_segment(&mut self, tcp: &TcpHeader, clue: &Clue, handler: &mut dyn Handler) {
         let now = self.view.clock;
+        let known = self.look_up(clue);
+        if let Some(index) = known
+            && self.take_expected(index, clue.sender_is_low, tcp, handler)
+        {
+            return;
+        }
         self.counters.bytes.seen += u64::from(tcp.payload_len);
-        let (index, sender, is_first) = match self.find(tcp, now, handler) {
+        let (index, sender, is_first) = match self.find(known, clue, tcp, now, handler) {
             Found::Flow(index, sender, is_first) => (index, sender, is_first),
             Found::Ended(index, sender) => {
                 self.observe(index, sender, tcp, Class::Refuse(RefuseReason::AfterEnd));
@@ -80,7 +87,10 @@ impl Engine {
             self.observe(index, sender, tcp, class);
         }
         match class {
-            Some(Class::Refuse(reason)) if !is_first => self.refuse(index, sender, tcp, reason, handler),
+            Some(Class::Refuse(reason)) if !is_first => {
+                self.note_refused_syn(index, sender, tcp, reason);
+                self.refuse(index, sender, tcp, reason, handler);
+            }
             Some(class) => {
                 let segment = Segment { index, sender, tcp, now, class };
                 self.track(&segment, is_first, handler);
@@ -163,14 +173,7 @@ impl Engine {
     fn count(&mut self, segment: &Segment<'_>) {
         let ip_len = self.view.packet.as_ref().map_or(0, |packet| packet.headers.ip_total_len);
         let Some(flow) = self.view.flows.get_mut(segment.index) else { return };
-        flow.last = segment.now;
-        flow.strays = [0; 2];
-        let is_answer = flow.sent(segment.sender.other()).packets > 0;
-        flow.marks.two_sided |= is_answer;
-        let sent = flow.sent_mut(segment.sender);
-        sent.packets = sent.packets.saturating_add(1);
-        sent.ip_bytes = sent.ip_bytes.saturating_add(u64::from(ip_len));
-        sent.payload_bytes = sent.payload_bytes.saturating_add(u64::from(segment.tcp.payload_len));
+        flow.note_packet(segment.sender, ip_len, segment.tcp.payload_len, segment.now);
     }
 
     fn run_sender(

@@ -180,7 +180,7 @@ impl Engine {
             let is_over = stream.gap_deadline != Nanos::NEVER
                 && stream.highest().saturating_sub(stream.next()) > GAP_GRACE_BYTES;
             if is_over {
-                self.give_up(segment.index, direction, GiveUp::Acknowledged, segment.now, handler);
+                self.give_up(segment.index, direction, GiveUp::Seen, segment.now, handler);
             }
         }
     }
@@ -197,7 +197,18 @@ impl Engine {
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let stream = flow.stream_mut(direction);
         let waited = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
-        let accepted = stream.give_up(what == GiveUp::Everything, &mut self.budget);
+        let until = match what {
+            GiveUp::Awaited => Some(stream.awaited()),
+            GiveUp::Seen => Some(stream.acknowledged().min(stream.highest())),
+            GiveUp::Everything => Some(stream.acknowledged().max(stream.highest())),
+            GiveUp::Waiting => None,
+        };
+        let accepted = match until {
+            Some(until) => stream.give_up(until, &mut self.budget),
+            None => stream.give_up_waiting(&mut self.budget),
+        };
+        // What was acknowledged later has its own time.
+        stream.acknowledge(0, now.after(self.config.timeouts.gap_grace));
         let waits = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
         self.account(&accepted, waited, waits);
         self.tell(index, direction, &accepted, now, handler);
@@ -258,7 +269,7 @@ impl Engine {
     }
 
     /// Raises an event of a stream at the receiver.
-    fn raise_in_stream(
+    pub(super) fn raise_in_stream(
         &mut self,
         index: u32,
         direction: Direction,
@@ -300,7 +311,7 @@ impl Engine {
     }
 
     /// Stores what is lent and still wanted, and forgets what nobody wants.
-    fn settle_stream(&mut self, index: u32, direction: Direction) {
+    pub(super) fn settle_stream(&mut self, index: u32, direction: Direction) {
         let loan = self.view.loan.take();
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         flow.step_over_gaps(direction);
@@ -338,10 +349,14 @@ impl Engine {
 /// Which holes are given up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum GiveUp {
-    /// Those that the receiver acknowledged.
-    Acknowledged,
+    /// Those that have been waited for long enough.
+    Awaited,
+    /// Those that the receiver acknowledged and behind which bytes were seen.
+    Seen,
     /// All: the stream ends.
     Everything,
+    /// Those in front of what waits.
+    Waiting,
 }
 
 fn first_offset(accepted: &Accepted) -> u64 {

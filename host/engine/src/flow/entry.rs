@@ -1,6 +1,6 @@
 //! One flow: both emulated stacks, both streams, and who watches.
 
-use sluice_wire::{Headers, TcpFlags, TcpHeader};
+use sluice_wire::{TcpFlags, TcpHeader};
 use smallvec::SmallVec;
 
 use super::queue::Class;
@@ -66,6 +66,8 @@ pub struct Marks {
     pub two_sided: bool,
     /// The tap lost more than a window: windows say nothing any more.
     pub lossy: bool,
+    /// A SYN with another number came, which its receiver may answer as a new connection.
+    pub reopening: bool,
     /// An attachment was stopped since the levels were computed.
     pub stale: bool,
 }
@@ -93,6 +95,8 @@ pub struct Flow {
     pub interest: u64,
     /// Whether bytes are kept behind the readers, to compare repetitions with.
     pub retains: bool,
+    /// Who sent the last segment that counted.
+    pub(crate) last_sender: Side,
     /// Segments of each side beyond the windows since the last one that fitted.
     pub(crate) strays: [u8; 2],
     pub(crate) class: Class,
@@ -110,8 +114,7 @@ pub struct Flow {
 impl Flow {
     /// A flow that begins with a segment of `opener`'s side.
     #[must_use]
-    pub fn open(headers: &Headers, tcp: &TcpHeader, generation: u32, now: Nanos) -> Self {
-        let (key, sender_is_low) = FlowKey::of(headers, tcp);
+    pub fn open(key: FlowKey, sender_is_low: bool, tcp: &TcpHeader, generation: u32, now: Nanos) -> Self {
         let sender = opening_side(tcp);
         let has_syn = tcp.flags.contains(TcpFlags::SYN);
         let is_syn = has_syn && !tcp.flags.contains(TcpFlags::ACK);
@@ -131,6 +134,7 @@ impl Flow {
             deadline: Nanos::NEVER,
             interest: 0,
             retains: false,
+            last_sender: sender,
             strays: [0; 2],
             class: Class::None,
             previous: u32::MAX,
@@ -209,6 +213,55 @@ impl Flow {
     #[must_use]
     pub const fn sent_mut(&mut self, side: Side) -> &mut Sent {
         &mut self.sent[side.index()]
+    }
+
+    /// Something that depends on each cache line of the flow.
+    #[inline]
+    pub(crate) fn touch(&self) -> u64 {
+        self.last.0
+            ^ u64::from(self.stacks[0].window)
+            ^ u64::from(self.stacks[1].window)
+            ^ self.streams[0].next()
+            ^ self.streams[1].next()
+            ^ self.sent[0].ip_bytes
+            ^ self.sent[1].ip_bytes
+            ^ self.key.low.port as u64
+            ^ self.attachments.len() as u64
+    }
+
+    /// Counts a packet of `sender` that its receiver honours.
+    #[inline]
+    pub(crate) fn note_packet(&mut self, sender: Side, ip_len: u32, payload_len: u32, now: Nanos) {
+        (self.last, self.last_sender) = (now, sender);
+        self.strays = [0; 2];
+        self.marks.two_sided |= self.sent(sender.other()).packets > 0;
+        let sent = self.sent_mut(sender);
+        sent.packets = sent.packets.saturating_add(1);
+        sent.ip_bytes = sent.ip_bytes.saturating_add(u64::from(ip_len));
+        sent.payload_bytes = sent.payload_bytes.saturating_add(u64::from(payload_len));
+    }
+
+    /// Whether both hosts are established, both have been heard, and nothing is missing, closing or urgent.
+    #[inline]
+    pub(crate) fn is_steady(&self) -> bool {
+        let is_settled =
+            |stack: &Stack| stack.state == TcpState::Established && stack.has_sent && stack.has_acknowledged;
+        self.end.is_none()
+            && self.marks.two_sided
+            && self.stacks.iter().all(is_settled)
+            && self.streams.iter().all(Stream::is_steady)
+    }
+
+    /// Whether every reader has had all bytes of a direction, and none is kept for comparison.
+    #[inline]
+    pub(crate) fn has_read_all(&self, direction: Direction) -> bool {
+        let stream = self.stream(direction);
+        let has_read = |reader: &Attachment| {
+            reader.level != Level::Full
+                || reader.is_stopped
+                || reader.cursor[direction.index()] >= stream.next()
+        };
+        !self.retains && stream.buffer.is_none() && self.attachments.iter().all(has_read)
     }
 
     /// The account of the connection, where somebody asked for one.

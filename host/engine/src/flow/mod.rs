@@ -3,9 +3,11 @@
 mod account;
 mod entry;
 mod id;
+mod index;
 mod key;
 mod queue;
 mod record;
+mod slab;
 mod table;
 mod wheel;
 
@@ -14,6 +16,7 @@ pub use account::{Account, History, Observables, RoundTrips};
 pub use entry::{Attachment, Flow, Marks, Sent};
 pub use id::{EndReason, FlowId};
 pub use key::{Endpoint, FlowKey};
+pub(crate) use queue::Class;
 pub use record::{ConnRecord, ConnState, SideRecord};
 pub use table::FlowTable;
 pub use wheel::Wheel;

@@ -1,6 +1,7 @@
-//! Who goes first when the table is full: flows in lists by class, oldest first.
+//! Who goes first when room is needed: flows in lists by class, oldest first.
 
 use super::Flow;
+use super::slab::Slab;
 
 /// What a flow is worth when room is needed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -10,14 +11,27 @@ pub(crate) enum Class {
     HalfOpen = 0,
     /// Ended, absorbs stragglers.
     Ended = 1,
-    /// Picked up in mid-stream, one direction seen.
+    /// One direction seen, whether it began with a handshake or was picked up: two packets with a forged source make
+    /// one.
     OneSided = 2,
     /// In no list, never pushed out.
     None = 3,
 }
 
-/// Lists, in the order in which flows are pushed out.
-const EVICTABLE: [Class; 3] = [Class::HalfOpen, Class::Ended, Class::OneSided];
+impl Class {
+    /// What a flow is worth now.
+    pub(crate) fn of(flow: &Flow) -> Self {
+        if flow.end.is_some() {
+            Self::Ended
+        } else if flow.is_half_open() {
+            Self::HalfOpen
+        } else if !flow.marks.two_sided {
+            Self::OneSided
+        } else {
+            Self::None
+        }
+    }
+}
 
 const END: u32 = u32::MAX;
 
@@ -25,6 +39,7 @@ const END: u32 = u32::MAX;
 struct List {
     first: u32,
     last: u32,
+    len: usize,
 }
 
 /// The lists; links are in the flows.
@@ -35,49 +50,55 @@ pub(crate) struct Queues {
 
 impl Default for Queues {
     fn default() -> Self {
-        Self { lists: [List { first: END, last: END }; 3] }
+        Self { lists: [List { first: END, last: END, len: 0 }; 3] }
     }
 }
 
 impl Queues {
-    /// The flow that goes first, if any may go.
-    pub(crate) fn oldest(&self) -> Option<u32> {
-        EVICTABLE.into_iter().map(|class| self.lists[class as usize].first).find(|first| *first != END)
+    /// Flows in the list of `class`.
+    pub(super) fn count(&self, class: Class) -> usize {
+        self.lists.get(class as usize).map_or(0, |list| list.len)
+    }
+
+    /// The flow that has been in the list of `class` for longest.
+    pub(super) fn oldest(&self, class: Class) -> Option<u32> {
+        self.lists.get(class as usize).map(|list| list.first).filter(|first| *first != END)
     }
 
     /// Puts a flow at the end of the list of `class`, out of the one where it is.
-    pub(crate) fn assign(&mut self, flows: &mut [Option<Flow>], index: u32, class: Class) {
-        let Some(Some(flow)) = flows.get(index as usize) else { return };
-        if flow.class == class {
+    pub(super) fn assign(&mut self, flows: &mut Slab<Flow>, index: u32, class: Class) {
+        if flows.get(index).is_none_or(|flow| flow.class == class) {
             return;
         }
         self.remove(flows, index);
         let Some(list) = self.lists.get_mut(class as usize) else { return };
         let last = std::mem::replace(&mut list.last, index);
+        list.len = list.len.saturating_add(1);
         if list.first == END {
             list.first = index;
         }
-        if let Some(Some(last)) = flows.get_mut(last as usize) {
+        if let Some(last) = flows.get_mut(last) {
             last.next = index;
         }
-        if let Some(Some(flow)) = flows.get_mut(index as usize) {
+        if let Some(flow) = flows.get_mut(index) {
             (flow.class, flow.previous, flow.next) = (class, last, END);
         }
     }
 
     /// Takes a flow out of its list.
-    pub(crate) fn remove(&mut self, flows: &mut [Option<Flow>], index: u32) {
-        let Some(Some(flow)) = flows.get_mut(index as usize) else { return };
+    pub(super) fn remove(&mut self, flows: &mut Slab<Flow>, index: u32) {
+        let Some(flow) = flows.get_mut(index) else { return };
         let (class, previous, next) = (flow.class, flow.previous, flow.next);
         (flow.class, flow.previous, flow.next) = (Class::None, END, END);
         let Some(list) = self.lists.get_mut(class as usize) else { return };
-        match flows.get_mut(previous as usize) {
-            Some(Some(previous)) => previous.next = next,
-            _ => list.first = next,
+        list.len = list.len.saturating_sub(1);
+        match flows.get_mut(previous) {
+            Some(previous) => previous.next = next,
+            None => list.first = next,
         }
-        match flows.get_mut(next as usize) {
-            Some(Some(next)) => next.previous = previous,
-            _ => list.last = previous,
+        match flows.get_mut(next) {
+            Some(next) => next.previous = previous,
+            None => list.last = previous,
         }
     }
 }

@@ -71,6 +71,18 @@ impl Wheel {
         tick_of(now) > self.elapsed
     }
 
+    /// Ticks since the beginning of time, about a millisecond each.
+    #[must_use]
+    pub const fn tick(&self) -> u64 {
+        self.elapsed
+    }
+
+    /// Memory in use, in bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.links.capacity().saturating_mul(size_of::<Link>())
+    }
+
     /// Sets the deadline of `id`, in place of an earlier one. [`Nanos::NEVER`] cancels.
     pub fn set(&mut self, id: u32, deadline: Nanos) {
         self.cancel(id);

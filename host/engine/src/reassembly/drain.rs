@@ -47,15 +47,13 @@ impl Stream {
         accepted.steps.push(Step::Gap { offset, len });
     }
 
-    /// Gives up holes whose time has come: up to what the receiver acknowledged, or with `everything` up to the end of
-    /// what was seen or must have been sent.
-    pub fn give_up(&mut self, everything: bool, budget: &mut Budget) -> Accepted {
+    /// Gives up holes before `until` and delivers what waits behind them.
+    pub fn give_up(&mut self, until: u64, budget: &mut Budget) -> Accepted {
         let mut accepted = Accepted::default();
         if self.level == Level::Full && self.is_anchored() {
-            let seen = if everything { self.highest().max(self.acknowledged()) } else { self.acknowledged() };
-            while self.next < seen {
+            while self.next < until {
                 let waiting = self.ahead().and_then(Ahead::first).unwrap_or(u64::MAX);
-                self.declare_gap(waiting.min(seen).min(self.fin), &mut accepted);
+                self.declare_gap(waiting.min(until).min(self.fin), &mut accepted);
                 self.drain(&mut accepted, true);
                 if self.next >= self.fin {
                     break;
@@ -65,6 +63,26 @@ impl Stream {
         self.gap_deadline = Nanos::NEVER;
         self.recharge(budget);
         accepted
+    }
+
+    /// Gives up the holes in front of what waits, so that nothing waits any more.
+    pub fn give_up_waiting(&mut self, budget: &mut Budget) -> Accepted {
+        let mut accepted = Accepted::default();
+        while self.skip_hole(&mut accepted) {}
+        if self.acknowledged() <= self.next() {
+            self.gap_deadline = Nanos::NEVER;
+        }
+        self.recharge(budget);
+        accepted
+    }
+
+    /// Whether the hole in front of the stream is the one that the call before this one met.
+    pub fn meets_hole_again(&mut self) -> bool {
+        let next = self.next;
+        let Some(buffer) = self.buffer.as_mut().filter(|buffer| !buffer.ahead.is_empty()) else {
+            return false;
+        };
+        buffer.met.replace(next) == Some(next)
     }
 
     /// Whether Linux would drop the FIN of a segment from `start` to `fin`: it waits behind a hole, and so does a

@@ -47,7 +47,13 @@ impl Kept {
         self.end
     }
 
-    /// Memory in use: bytes, and what gaps cost.
+    /// Memory in use, in bytes: room for bytes and gaps that is not used included.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.bytes.capacity().saturating_add(self.gaps.capacity().saturating_mul(GAP_COST))
+    }
+
+    /// What is held: bytes, and what gaps cost.
     #[must_use]
     pub fn cost(&self) -> usize {
         self.bytes.len().saturating_add(self.gaps.len().saturating_mul(GAP_COST))
@@ -101,8 +107,25 @@ impl Kept {
                 }
             }
         }
-        if self.bytes.is_empty() && self.bytes.capacity() > SHRINK_ABOVE {
-            self.bytes.shrink_to(0);
+        if self.bytes.capacity() > SHRINK_ABOVE && self.bytes.len() < self.bytes.capacity() / 4 {
+            self.bytes.shrink_to(self.bytes.len().saturating_mul(2));
+        }
+        if self.gaps.capacity() > SHRINK_ABOVE / GAP_COST && self.gaps.len() < self.gaps.capacity() / 4 {
+            self.gaps.shrink_to(self.gaps.len().saturating_mul(2));
+        }
+    }
+
+    /// Forgets the oldest bytes until no more than `limit` is held, in no more than `room` bytes of memory.
+    pub(super) fn shrink(&mut self, limit: usize, room: usize) {
+        // Half of the room, so that it is not copied once more for each packet that comes.
+        let limit = if self.memory() > room { limit.min(room / 2) } else { limit };
+        if self.cost() > limit {
+            let excess = (self.cost() - limit) as u64;
+            self.discard_before(self.start.saturating_add(excess));
+        }
+        if self.memory() > room {
+            self.bytes.shrink_to_fit();
+            self.gaps.shrink_to_fit();
         }
     }
 
@@ -160,8 +183,9 @@ impl Kept {
     }
 }
 
-/// Capacity that an emptied buffer gives back: a flow that once lagged should not hold memory for ever.
-const SHRINK_ABOVE: usize = 64 << 10;
+/// Capacity in bytes of which a buffer gives back what it has not used for long: a flow that once lagged should not
+/// hold memory for ever.
+const SHRINK_ABOVE: usize = 4 << 10;
 
 #[cfg(test)]
 mod tests {

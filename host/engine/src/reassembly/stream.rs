@@ -8,16 +8,32 @@ use crate::limits::Limits;
 use sluice_wire::SeqNumber;
 
 #[derive(Debug, Default)]
-pub(super) struct Buffer {
+pub(crate) struct Buffer {
     kept: Kept,
     pub(super) ahead: Ahead,
     syn_data: Box<[u8]>,
     /// The byte that an urgent pointer marks.
     urgent: Option<u64>,
-    charged: usize,
+    /// Where the stream stood when a sweep for holes met it last.
+    pub(super) met: Option<u64>,
+    /// Bytes and segments that the budget counts for it.
+    charged: (usize, usize),
 }
 
 impl Buffer {
+    /// Memory apart from that of `kept`.
+    fn fixed_cost(&self) -> usize {
+        size_of::<Self>().saturating_add(self.ahead.cost()).saturating_add(self.syn_data.len())
+    }
+
+    /// Tells the budget what the buffer takes now.
+    fn recharge(&mut self, budget: &mut Budget) {
+        let charge = (self.fixed_cost().saturating_add(self.kept.memory()), self.ahead.segments());
+        let before = std::mem::replace(&mut self.charged, charge);
+        budget.adjust(before.0, charge.0);
+        budget.adjust_segments(before.1, charge.1);
+    }
+
     /// Whether nothing is held and nothing is waited for.
     fn is_idle(&self) -> bool {
         self.kept.is_empty() && self.ahead.is_empty() && self.syn_data.is_empty() && self.urgent.is_none()
@@ -33,13 +49,15 @@ pub struct Stream {
     pub level: Level,
     /// How it is read, as the operator decides.
     pub rules: Rules,
+    /// Low half of the offset up to which bytes are given up at `gap_deadline`.
+    awaited: u32,
     pub(super) next: u64,
     highest: u64,
     acknowledged: u64,
     pub(super) fin: u64,
     /// When the hole at `next` is given up; [`Nanos::NEVER`] while nothing is known to be missing.
     pub gap_deadline: Nanos,
-    pub(super) buffer: Option<Box<Buffer>>,
+    pub(crate) buffer: Option<Box<Buffer>>,
 }
 
 impl Default for Stream {
@@ -49,6 +67,7 @@ impl Default for Stream {
             is_anchored: false,
             level: Level::State,
             rules: Rules::default(),
+            awaited: 0,
             next: 0,
             highest: 0,
             acknowledged: 0,
@@ -111,11 +130,21 @@ impl Stream {
     }
 
     /// The sender's stream ends at `offset`. The first FIN seen stands.
-    pub fn set_fin(&mut self, offset: u64) {
-        if self.fin == u64::MAX {
-            self.fin = offset;
-            self.highest = self.highest.max(offset);
+    ///
+    /// True if the receiver has acknowledged it already, which is how it looks where one direction is seen late.
+    pub fn set_fin(&mut self, offset: u64) -> bool {
+        if self.fin != u64::MAX {
+            return false;
         }
+        self.fin = offset;
+        self.highest = self.highest.max(offset);
+        let is_acknowledged = self.acknowledged > offset;
+        // What the ACK covered beyond the last byte was the FIN: nothing is missing there.
+        self.acknowledged = self.acknowledged.min(offset);
+        if self.acknowledged <= self.received() {
+            self.gap_deadline = Nanos::NEVER;
+        }
+        is_acknowledged
     }
 
     /// Whether a FIN was seen and nothing is missing before it.
@@ -134,6 +163,24 @@ impl Stream {
         if offset.is_some() || self.buffer.is_some() {
             self.buffer.get_or_insert_default().urgent = offset;
         }
+    }
+
+    /// Whether nothing is missing, waited for, or out of the ordinary, and no end is in sight.
+    #[inline]
+    pub(crate) fn is_steady(&self) -> bool {
+        let is_plain = |buffer: &Buffer| {
+            buffer.ahead.is_empty() && buffer.syn_data.is_empty() && buffer.urgent.is_none()
+        };
+        self.fin == u64::MAX
+            && self.gap_deadline == Nanos::NEVER
+            && self.buffer.as_deref().is_none_or(is_plain)
+    }
+
+    /// Moves a steady stream on by `len` bytes that came in order.
+    #[inline]
+    pub(crate) fn advance(&mut self, len: u64) {
+        self.next = self.next.saturating_add(len);
+        self.highest = self.highest.max(self.next);
     }
 
     /// Whether bytes wait behind a hole.
@@ -157,7 +204,7 @@ impl Stream {
     /// Memory of the buffers.
     #[must_use]
     pub fn cost(&self) -> usize {
-        self.buffer.as_ref().map_or(0, |buffer| buffer.charged)
+        self.buffer.as_ref().map_or(0, |buffer| buffer.charged.0)
     }
 
     /// Keeps data that came with a SYN until the SYN-ACK says whether the server took it (RFC 7413 section 4.2).
@@ -187,17 +234,23 @@ impl Stream {
     }
 
     /// The receiver acknowledged everything before `offset`. If bytes before it were not seen, the wait for them ends
-    /// at
-    /// `deadline` at the latest.
+    /// at `deadline`; bytes acknowledged while others are waited for have a wait of their own when that is over, so
+    /// that no byte waits longer than twice, and none that comes late is given up with those that were lost.
     pub fn acknowledge(&mut self, offset: u64, deadline: Nanos) {
         self.acknowledged = self.acknowledged.max(offset.min(self.fin));
-        if self.level == Level::Full && self.acknowledged > self.received() {
-            if self.gap_deadline == Nanos::NEVER {
-                self.gap_deadline = deadline;
-            }
-        } else {
+        if self.level != Level::Full || self.acknowledged.min(self.fin) <= self.received() {
             self.gap_deadline = Nanos::NEVER;
+        } else if self.gap_deadline == Nanos::NEVER || self.awaited() <= self.received() {
+            (self.gap_deadline, self.awaited) = (deadline, low_half(self.acknowledged));
         }
+    }
+
+    /// Offset up to which missing bytes are given up at `gap_deadline`.
+    #[must_use]
+    pub fn awaited(&self) -> u64 {
+        // What is acknowledged is less than half the sequence space away: `offset_of` measured it so.
+        let distance = self.awaited.wrapping_sub(low_half(self.next)).cast_signed();
+        self.next.saturating_add(u64::try_from(distance).unwrap_or(0)).min(self.acknowledged)
     }
 
     /// Where the stream will stand once `payload` is in, if no limit interferes.
@@ -304,7 +357,7 @@ impl Stream {
         let bytes = payload.captured(from, end);
         accepted.duplicate = from - start;
         accepted.cut = (end - from).saturating_sub(bytes.len() as u64);
-        if !budget.fits(bytes.len().saturating_add(SEGMENT_COST)) && from > self.received() {
+        if !budget.fits_segment(bytes.len().saturating_add(SEGMENT_COST)) && from > self.received() {
             accepted.refused = bytes.len() as u64;
             return;
         }
@@ -346,36 +399,38 @@ impl Stream {
         let Some(buffer) = self.buffer.as_mut() else { return };
         if !buffer.kept.is_empty() {
             buffer.kept.discard_before(wanted);
-            let others = buffer.ahead.cost().saturating_add(buffer.syn_data.len());
-            let limit = limit.min(budget.room(buffer.charged).saturating_sub(others));
-            if buffer.kept.cost() > limit {
-                let excess = (buffer.kept.cost() - limit) as u64;
-                let from = buffer.kept.start().saturating_add(excess);
-                buffer.kept.discard_before(from);
-            }
+            let room = budget.room(buffer.charged.0).saturating_sub(buffer.fixed_cost());
+            buffer.kept.shrink(limit.min(room), room);
         }
         if buffer.is_idle() {
-            budget.adjust(buffer.charged, 0);
-            self.buffer = None;
+            self.drop_buffer(budget);
             return;
         }
-        self.recharge(budget);
+        buffer.recharge(budget);
     }
 
     /// Forgets all buffers; gives the bytes that waited behind a hole.
     pub fn release(&mut self, budget: &mut Budget) -> u64 {
         let waiting = self.ahead().map_or(0, |ahead| ahead.bytes() as u64);
-        budget.adjust(self.cost(), 0);
-        self.buffer = None;
+        self.drop_buffer(budget);
         waiting
+    }
+
+    fn drop_buffer(&mut self, budget: &mut Budget) {
+        if let Some(buffer) = self.buffer.take() {
+            budget.adjust(buffer.charged.0, 0);
+            budget.adjust_segments(buffer.charged.1, 0);
+        }
     }
 
     pub(super) fn recharge(&mut self, budget: &mut Budget) {
         if let Some(buffer) = self.buffer.as_mut() {
-            let cost =
-                buffer.kept.cost().saturating_add(buffer.ahead.cost()).saturating_add(buffer.syn_data.len());
-            budget.adjust(buffer.charged, cost);
-            buffer.charged = cost;
+            buffer.recharge(budget);
         }
     }
+}
+
+/// The low half of an offset: what its sequence number is made of.
+const fn low_half(offset: u64) -> u32 {
+    (offset & 0xffff_ffff) as u32
 }

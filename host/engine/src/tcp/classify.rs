@@ -5,7 +5,7 @@
 
 use sluice_wire::{SeqNumber, TcpFlags, TcpHeader};
 
-use super::{RefuseReason, Stack, TcpState};
+use super::{RefuseReason, Stack, TcpState, reset};
 use crate::Side;
 use crate::flow::Flow;
 
@@ -32,14 +32,20 @@ const PAWS_SLACK: u32 = 1;
 #[must_use]
 pub fn classify(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
     let flags = tcp.flags;
-    if flags.contains(TcpFlags::SYN) && flags.intersects(TcpFlags(TcpFlags::FIN.0 | TcpFlags::RST.0)) {
+    if flags.contains(TcpFlags::RST) {
+        // Whatever else is set: to Linux, a segment with RST is an RST.
+        let is_signed = tcp.options.md5_or_ao && flow.is_unsigned();
+        return if is_signed {
+            Class::Refuse(RefuseReason::Signed)
+        } else {
+            reset::classify(flow, sender, tcp)
+        };
+    }
+    if flags.contains(TcpFlags(TcpFlags::SYN.0 | TcpFlags::FIN.0)) {
         return Class::Refuse(RefuseReason::BadFlags);
     }
     if tcp.options.md5_or_ao && flow.is_unsigned() {
         return Class::Refuse(RefuseReason::Signed);
-    }
-    if flags.contains(TcpFlags::RST) {
-        return classify_rst(flow, sender, tcp);
     }
     if flags.contains(TcpFlags::SYN) {
         return classify_syn(flow, sender, tcp);
@@ -50,36 +56,6 @@ pub fn classify(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
     classify_ack(flow, sender, tcp)
 }
 
-fn classify_rst(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
-    let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
-    if peer.state == TcpState::SynSent {
-        if echoes_another_syn(peer, tcp) {
-            return Class::Refuse(RefuseReason::Paws);
-        }
-        let acknowledges = tcp.flags.contains(TcpFlags::ACK)
-            && (tcp.ack == peer.sent_end || peer.is_candidate(SeqNumber(tcp.ack.0.wrapping_sub(1))));
-        return if acknowledges { Class::Accept } else { Class::Refuse(RefuseReason::RstOutOfWindow) };
-    }
-    if !own.has_sent && !peer.has_acknowledged {
-        // Nothing is known of what the receiver expects.
-        return Class::Accept;
-    }
-    let stream = flow.stream(sender.sends());
-    let at_ack = peer.has_acknowledged && tcp.seq == peer.acknowledged;
-    let at_end = own.has_sent && tcp.seq == own.sent_end;
-    let at_next = stream.is_anchored() && tcp.seq == stream.seq_of(stream.next());
-    if at_ack || at_end || at_next {
-        return Class::Accept;
-    }
-    let expected = if peer.has_acknowledged { peer.acknowledged } else { own.sent_end };
-    let window = peer.window.max(1);
-    let distance = tcp.seq.distance_from(expected);
-    match u32::try_from(distance) {
-        Ok(distance) if distance < window => Class::Refuse(RefuseReason::RstInWindow),
-        _ => Class::Refuse(RefuseReason::RstOutOfWindow),
-    }
-}
-
 fn classify_syn(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
     let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
     let known_isn = own.is_candidate(tcp.seq);
@@ -88,6 +64,8 @@ fn classify_syn(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
             // The tap may show the SYN after the SYN-ACK that told its number.
             _ if known_isn && !own.has_sent => Class::Accept,
             _ if known_isn => Class::Repeated,
+            // Closed after it had a connection: its peer has it still.
+            TcpState::Closed if own.has_sent => Class::Refuse(RefuseReason::SynInConnection),
             TcpState::Closed | TcpState::Listen | TcpState::SynSent => Class::Accept,
             TcpState::SynReceived
             | TcpState::Established
@@ -98,6 +76,10 @@ fn classify_syn(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
             | TcpState::LastAck
             | TcpState::TimeWait => Class::Refuse(RefuseReason::SynInConnection),
         };
+    }
+    if peer.state == TcpState::SynReceived && !peer.opens_actively && peer.has_sent {
+        // Who only listened has had its SYN and waits for an ACK.
+        return Class::Refuse(RefuseReason::SynInConnection);
     }
     if own.state.is_synchronized() || own.state == TcpState::SynReceived && own.isn().is_some() {
         return match (known_isn, own.has_acknowledged) {
@@ -118,7 +100,7 @@ fn classify_syn(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
 
 /// Whether a segment to a host in SYN-SENT echoes a timestamp older than its SYN: Linux takes it for one of an earlier
 /// connection, an RST too (RFC 7323 section 3.2 says what is echoed).
-fn echoes_another_syn(peer: &Stack, tcp: &TcpHeader) -> bool {
+pub(super) fn echoes_another_syn(peer: &Stack, tcp: &TcpHeader) -> bool {
     let echo = tcp.options.timestamps.map_or(0, |(_, echo)| echo);
     echo != 0
         && peer.state == TcpState::SynSent
@@ -142,19 +124,17 @@ fn classify_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
     if own.state == TcpState::SynSent && !is_after_own_syn(own, tcp.seq) {
         return Class::Refuse(RefuseReason::NotSynchronized);
     }
-    if let Some(reason) =
-        unacceptable_timestamp(own, peer, tcp).or_else(|| unacceptable_ack(flow, sender, tcp))
+    let is_known = !flow.is_partial() && !flow.marks.lossy;
+    let unfit =
+        if peer.state == TcpState::SynReceived && is_known { unfit_for_handshake(peer, tcp) } else { None };
+    if let Some(reason) = unfit
+        .or_else(|| unacceptable_timestamp(own, peer, tcp))
+        .or_else(|| unacceptable_ack(flow, sender, tcp))
     {
         return Class::Refuse(reason);
     }
-    let is_known = !flow.is_partial() && !flow.marks.lossy;
-    if is_known && peer.has_acknowledged && own.has_sent && peer.window_max > 0 {
-        let distance = tcp.seq.distance_from(peer.acknowledged);
-        let slack = peer.window_max.max(WINDOW_UNSCALED);
-        // Twice the window: the receiver's newest window update may still be on its way to the observer.
-        if u32::try_from(distance).is_ok_and(|distance| distance > slack.saturating_mul(2)) {
-            return Class::Refuse(RefuseReason::OutOfWindow);
-        }
+    if is_beyond_window(flow, own, peer, tcp) {
+        return Class::Refuse(RefuseReason::OutOfWindow);
     }
     if tcp.flags.contains(TcpFlags::FIN) {
         let fin = tcp.seq.add(tcp.payload_len);
@@ -162,7 +142,7 @@ fn classify_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
         if stream.fin().is_some_and(|known| stream.seq_of(known) == fin) {
             return Class::Repeated;
         }
-        if peer.has_acknowledged && fin.before(peer.acknowledged) {
+        if peer.has_acknowledged && fin.before(peer.acknowledged) && !is_late_fin(own, peer, fin) {
             // The receiver has gone past it: to it, all of this segment is old.
             return Class::Refuse(RefuseReason::OutOfWindow);
         }
@@ -170,9 +150,56 @@ fn classify_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
     if is_keep_alive(own, peer, tcp) { Class::KeepAlive } else { Class::Accept }
 }
 
+/// Whether a segment lies right of what the receiver can have offered.
+#[inline]
+fn is_beyond_window(flow: &Flow, own: &Stack, peer: &Stack, tcp: &TcpHeader) -> bool {
+    let is_known = !flow.is_partial() && !flow.marks.lossy;
+    if !is_known || !peer.has_acknowledged || !own.has_sent || peer.window_max == 0 {
+        return false;
+    }
+    let distance = tcp.seq.distance_from(peer.acknowledged);
+    let slack = peer.window_max.max(WINDOW_UNSCALED);
+    // Twice the window: the receiver's newest window update may still be on its way to the observer.
+    u32::try_from(distance).is_ok_and(|distance| distance > slack.saturating_mul(2))
+}
+
+/// Whether nothing speaks against a segment that acknowledges what is known to be sent, and it tells of no holes.
+#[inline]
+pub(crate) fn is_unremarkable(flow: &Flow, sender: Side, tcp: &TcpHeader) -> bool {
+    let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
+    !tcp.options.md5_or_ao
+        && tcp.options.sack_blocks == 0
+        && !own.has_sack_edge
+        && unacceptable_timestamp(own, peer, tcp).is_none()
+        && !is_beyond_window(flow, own, peer, tcp)
+}
+
+/// Whether the ACK that the observer saw before this FIN may have been the one for it: it covers the FIN and no more,
+/// and nothing was sent behind it. A tap that shows one direction late shows each FIN after its ACK.
+fn is_late_fin(own: &Stack, peer: &Stack, fin: SeqNumber) -> bool {
+    fin.add(1) == peer.acknowledged && (!own.has_sent || own.sent_end.before_or_at(fin))
+}
+
 /// A client that acknowledges must do so right behind one of its SYNs.
 fn is_after_own_syn(own: &Stack, seq: SeqNumber) -> bool {
     own.is_candidate(SeqNumber(seq.0.wrapping_sub(1))) || own.isn().is_some_and(|isn| isn.before(seq))
+}
+
+/// What a host in SYN-RECEIVED does not take for the end of the handshake (RFC 9293 section 3.10.7.4): it waits for an
+/// ACK of its SYN, and its window is the one that it told.
+fn unfit_for_handshake(peer: &Stack, tcp: &TcpHeader) -> Option<RefuseReason> {
+    if peer.isn().is_some() && !acknowledges_syn(peer, tcp.ack) {
+        let is_future = peer.sent_end.before(tcp.ack);
+        return Some(if is_future { RefuseReason::AckFuture } else { RefuseReason::AckOld });
+    }
+    if !peer.has_acknowledged {
+        return None;
+    }
+    let end = tcp.seq.add(tcp.sequence_len());
+    let edge = peer.acknowledged.add(peer.window);
+    let is_right = edge.before(tcp.seq) || edge == tcp.seq && edge != end;
+    let is_left = end.before_or_at(peer.acknowledged) && tcp.seq != peer.acknowledged;
+    (is_right || is_left).then_some(RefuseReason::OutOfWindow)
 }
 
 fn unacceptable_timestamp(own: &Stack, peer: &Stack, tcp: &TcpHeader) -> Option<RefuseReason> {
@@ -189,7 +216,9 @@ fn unacceptable_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Option<Refuse
     let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
     let reach = own.window_max.max(WINDOW_UNSCALED);
     if peer.has_sent {
-        // The peer cannot have sent more than this host's window beyond what it is known to have sent.
+        // The peer cannot have sent more than this host's window beyond what it is known to have sent, and nothing at
+        // all behind its FIN.
+        let reach = if flow.stream(sender.other().sends()).fin().is_some() { 0 } else { reach };
         let ahead = tcp.ack.distance_from(peer.sent_end);
         if u32::try_from(ahead).is_ok_and(|ahead| ahead > reach) {
             return Some(RefuseReason::AckFuture);
@@ -197,6 +226,10 @@ fn unacceptable_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Option<Refuse
     }
     if own.has_acknowledged {
         let behind = own.acknowledged.distance_from(tcp.ack);
+        // Nor older than the stream: Linux takes no ACK for bytes that were never sent (CVE-2023-52881).
+        let acknowledged = flow.stream(sender.other().sends()).acknowledged();
+        let is_whole = !flow.is_partial();
+        let reach = if is_whole { reach.min(u32::try_from(acknowledged).unwrap_or(u32::MAX)) } else { reach };
         if u32::try_from(behind).is_ok_and(|behind| behind > reach) {
             return Some(RefuseReason::AckOld);
         }

@@ -2,14 +2,15 @@
 
 mod classify;
 mod refuse;
+mod reset;
 mod stack;
 mod state;
 mod track;
 
-pub(crate) use classify::acknowledges_syn;
 pub use classify::{Class, classify};
+pub(crate) use classify::{acknowledges_syn, is_unremarkable};
 pub use refuse::RefuseReason;
 pub use stack::Stack;
 pub use state::{StateInput, TcpState};
-pub(crate) use track::step;
+pub(crate) use track::{hear, step};
 pub use track::{receive, send};

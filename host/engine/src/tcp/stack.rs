@@ -1,6 +1,6 @@
 //! What the observer knows of one end host's TCP stack.
 
-use sluice_wire::SeqNumber;
+use sluice_wire::{SeqNumber, TcpOptions};
 
 use super::TcpState;
 use crate::limits::CANDIDATE_ISNS;
@@ -20,6 +20,14 @@ pub struct Stack {
     pub syn_timestamp: u32,
     /// Whether `recent_timestamp` holds something.
     pub has_timestamp: bool,
+    /// Whether it takes selective acknowledgements (RFC 2018 section 2).
+    pub offers_sack: bool,
+    /// Whether it has sent a SYN without ACK: it did not only listen.
+    pub opens_actively: bool,
+    /// Whether `sack_edge` holds something.
+    pub has_sack_edge: bool,
+    /// Right edge of the right-most block that it acknowledged selectively with its last ACK.
+    pub sack_edge: SeqNumber,
     /// Whether it has sent a FIN.
     pub has_sent_fin: bool,
     /// Shift of its windows, once both hosts offered one (RFC 7323 section 2.2).
@@ -77,6 +85,12 @@ impl Stack {
     pub fn settle_isn(&mut self, isn: SeqNumber) {
         self.isns[0] = isn;
         self.isn_count = 1;
+    }
+
+    /// Notes what an ACK of it says about bytes behind holes.
+    pub fn acknowledge_selectively(&mut self, options: &TcpOptions) {
+        self.has_sack_edge = options.sack_blocks > 0 && self.acknowledged.before(options.sack_edge);
+        self.sack_edge = options.sack_edge;
     }
 
     /// Notes a window field of a segment that it sent; the window of a SYN is never scaled (RFC 7323 section 2.2).

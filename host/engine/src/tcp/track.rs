@@ -8,7 +8,7 @@ use crate::{Nanos, Side};
 
 /// Updates the sender's stack and gives the state that it left, if it did.
 pub fn send(flow: &mut Flow, sender: Side, tcp: &TcpHeader) -> Option<TcpState> {
-    let is_syn = tcp.flags.contains(TcpFlags::SYN);
+    let is_syn = tcp.flags.contains(TcpFlags::SYN) && !tcp.flags.contains(TcpFlags::RST);
     if is_syn {
         send_syn(flow, sender, tcp);
     } else if flow.stack(sender).state == TcpState::SynSent && tcp.flags.contains(TcpFlags::ACK) {
@@ -24,11 +24,20 @@ pub fn send(flow: &mut Flow, sender: Side, tcp: &TcpHeader) -> Option<TcpState> 
         if tcp.flags.contains(TcpFlags::ACK) && (!own.has_acknowledged || own.acknowledged.before(tcp.ack)) {
             (own.acknowledged, own.has_acknowledged) = (tcp.ack, true);
         }
+        if own.has_sack_edge || tcp.options.sack_blocks > 0 {
+            own.acknowledge_selectively(&tcp.options);
+        }
         own.has_sent = true;
         own.has_sent_fin |= tcp.flags.contains(TcpFlags::FIN);
-        place_in_stream(flow, sender, tcp);
     }
-    step(flow.stack_mut(sender), sent_input(tcp.flags))
+    let is_fin_acknowledged = !tcp.flags.contains(TcpFlags::RST) && place_in_stream(flow, sender, tcp);
+    let own = flow.stack_mut(sender);
+    let left = step(own, sent_input(tcp.flags));
+    if is_fin_acknowledged {
+        let then = step(own, Some(StateInput::ReceiveAckOfFin));
+        return left.or(then);
+    }
+    left
 }
 
 const fn sent_input(flags: TcpFlags) -> Option<StateInput> {
@@ -50,6 +59,8 @@ fn send_syn(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
     let is_changed = own.isn() != Some(tcp.seq);
     own.add_candidate(tcp.seq);
     own.offered_scale = tcp.options.window_scale;
+    own.offers_sack = tcp.options.sack_permitted;
+    own.opens_actively |= !tcp.flags.contains(TcpFlags::ACK);
     if let Some((value, _)) = tcp.options.timestamps.filter(|_| !own.offers_timestamps) {
         (own.offers_timestamps, own.syn_timestamp) = (true, value);
     }
@@ -103,8 +114,9 @@ fn agree_on_scale(flow: &mut Flow) {
     }
 }
 
-/// Anchors a stream picked up in mid-stream at the first byte seen, and notes where a FIN lies.
-fn place_in_stream(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
+/// Anchors a stream picked up in mid-stream at the first byte seen, and notes where a FIN lies; true if the receiver
+/// was seen to acknowledge that FIN before.
+fn place_in_stream(flow: &mut Flow, sender: Side, tcp: &TcpHeader) -> bool {
     let has_fin = tcp.flags.contains(TcpFlags::FIN);
     let stream = flow.stream_mut(sender.sends());
     if !stream.is_anchored() && (tcp.payload_len > 0 || has_fin) {
@@ -117,9 +129,10 @@ fn place_in_stream(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
             && end >= stream.next()
             && !stream.covers_fin(u64::try_from(start).unwrap_or(0), end)
         {
-            stream.set_fin(end);
+            return stream.set_fin(end);
         }
     }
+    false
 }
 
 /// Updates the receiver's stack with everything but its stream, and gives the state that it left, if it did.
@@ -141,6 +154,8 @@ pub fn receive(
         return (stack.state != before).then_some(before);
     }
     let has_ack = tcp.flags.contains(TcpFlags::ACK);
+    // To the receiver all of it is old: it looks at nothing in it (RFC 9293 section 3.10.7.4, first check).
+    let has_ack = has_ack && !is_old_news(flow, sender, tcp);
     let covers_fin = has_ack && acknowledges_fin(flow, receiver, tcp.ack);
     let stack = flow.stack_mut(receiver);
     let covers_syn = has_ack && stack.isn().is_some_and(|isn| isn.before(tcp.ack));
@@ -158,13 +173,35 @@ pub fn receive(
     }
     let left = (stack.state != before).then_some(before);
     if has_ack {
-        let stream = flow.stream_mut(receiver.sends());
-        if stream.is_anchored() {
-            let offset = stream.offset_of(tcp.ack);
-            stream.acknowledge(u64::try_from(offset).unwrap_or(0), gap_deadline);
-        }
+        acknowledge(flow, sender, tcp, gap_deadline);
     }
     left
+}
+
+/// Updates the receiver's stack with the expected segment of an established connection: one that acknowledges nothing
+/// that was not seen.
+#[inline]
+pub(crate) fn hear(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
+    remember_timestamp(flow, sender, tcp);
+    acknowledge(flow, sender, tcp, Nanos::NEVER);
+}
+
+/// `sender` acknowledges what the other side sent.
+#[inline]
+fn acknowledge(flow: &mut Flow, sender: Side, tcp: &TcpHeader, gap_deadline: Nanos) {
+    let stream = flow.stream_mut(sender.other().sends());
+    if stream.is_anchored() {
+        let offset = stream.offset_of(tcp.ack);
+        stream.acknowledge(u64::try_from(offset).unwrap_or(0), gap_deadline);
+    }
+}
+
+/// Whether the segment ends before what its receiver has acknowledged.
+fn is_old_news(flow: &Flow, sender: Side, tcp: &TcpHeader) -> bool {
+    let receiver = flow.stack(sender.other());
+    receiver.state.is_synchronized()
+        && receiver.has_acknowledged
+        && tcp.seq.add(tcp.sequence_len()).before(receiver.acknowledged)
 }
 
 /// Whether `ack` covers the FIN of `side`; data that it sent behind its FIN does not count.

@@ -76,16 +76,16 @@ pub struct View {
 impl Default for View {
     /// A view of nothing: what takes the place of the real one in an embedding between calls.
     fn default() -> Self {
-        Self::new(0)
+        Self::new(0, 0)
     }
 }
 
 impl View {
-    /// A view of no flows. `seed` keys the flow table's hash.
+    /// A view of no flows, with room for `flows`. `seed` keys the flow table's hash.
     #[must_use]
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, flows: usize) -> Self {
         Self {
-            flows: FlowTable::new(seed),
+            flows: FlowTable::new(seed, flows),
             burst: None,
             packet: None,
             loan: None,

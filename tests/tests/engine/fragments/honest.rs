@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 use sluice_engine::Nanos;
-use sluice_tests::{Frame, fragment};
+use sluice_tests::{Frame, cases, fragment};
 use sluice_wire::{ChecksumStatus, LinkType, parse, transport_valid};
 
 use super::{Bench, Carrier, PLENTY};
@@ -31,7 +31,7 @@ fn fragments(whole: &Frame, header_len: usize, cuts: &[usize], id: u32) -> Vec<F
 
 #[test]
 fn random_cuts_orders_and_repetitions_give_the_datagram_that_was_cut() {
-    let cases = Cases { cases: CASES, failure_persistence: None, ..Cases::default() };
+    let cases = Cases { cases: cases(CASES), failure_persistence: None, ..Cases::default() };
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &[13; 32]);
     let mut runner = TestRunner::new_with_rng(cases, random);
     let repeated = prop::collection::vec(any::<prop::sample::Index>(), 0..10);

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
-use sluice_tests::fragment_with;
+use sluice_tests::{cases, fragment_with};
 use sluice_wire::Fragment;
 
 use super::{Bench, Carrier, PLENTY};
@@ -79,7 +79,7 @@ fn piece() -> impl Strategy<Value = Piece> {
 
 #[test]
 fn whatever_the_fragments_are_the_datagram_is_that_of_the_model() {
-    let cases = Cases { cases: CASES, failure_persistence: None, ..Cases::default() };
+    let cases = Cases { cases: cases(CASES), failure_persistence: None, ..Cases::default() };
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &[12; 32]);
     let mut runner = TestRunner::new_with_rng(cases, random);
     let rebuilt = Cell::new(0u64);

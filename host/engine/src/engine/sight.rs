@@ -1,0 +1,105 @@
+//! A look at the next few packets, before the first of them is taken.
+//!
+//! What one packet costs is waiting for memory more than work: its headers, the flow table's bucket, the flow's entry.
+//! All packets of a burst wait together if these are touched for all of them first. Nothing is decided here: where
+//! the flow is may change with each packet, so the place found is a guess that is checked when the packet's turn comes.
+
+use std::ops::Range;
+
+use sluice_wire::{ChecksumStatus, Encapsulation, Headers, ParseError, ipv4_header_valid, transport_valid};
+
+use super::{Checksums, Config, Engine, Networks};
+use crate::Nanos;
+use crate::flow::{FlowKey, FlowTable};
+
+/// Packets that are looked at together: enough to wait for many at a time, few enough to stay in the first-level cache.
+pub(super) const LOOK_AHEAD: usize = 32;
+
+/// A packet that was looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sight {
+    /// When it was captured.
+    pub(super) time: Nanos,
+    /// Its headers; `None` for a link type that is not known.
+    pub(super) headers: Option<Result<Headers, ParseError>>,
+    /// What its checksums say. They are looked at in the same sweep as the headers: memory is fastest where it is read
+    /// from one end to the other.
+    pub(super) checksum: ChecksumStatus,
+    /// Where its flow may be, if it is a TCP segment.
+    pub(super) clue: Option<Clue>,
+}
+
+/// Where a segment's flow may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clue {
+    /// The flow's key.
+    pub(super) key: FlowKey,
+    /// Whether the sender is the key's smaller end.
+    pub(super) sender_is_low: bool,
+    /// The key's hash.
+    pub(super) hash: u32,
+    /// A place where the flow may be.
+    guess: Option<u32>,
+}
+
+impl Clue {
+    /// What the headers of a segment say; `None` for other packets.
+    #[inline]
+    pub(super) fn of(headers: &Headers, networks: Networks, flows: &FlowTable) -> Option<Self> {
+        let tcp = headers.tcp()?;
+        let (key, sender_is_low) = match networks {
+            Networks::Apart => FlowKey::of(headers, tcp),
+            Networks::One => FlowKey::of(&Headers { encapsulation: Encapsulation::NONE, ..*headers }, tcp),
+        };
+        Some(Self { key, sender_is_low, hash: flows.hash(&key), guess: None })
+    }
+}
+
+impl Engine {
+    /// Looks at the packets in `slots`.
+    pub(super) fn look_ahead(&self, slots: Range<usize>, sights: &mut Vec<Option<Sight>>) {
+        sights.clear();
+        let Some(burst) = self.view.burst.as_ref() else { return };
+        let Config { networks, checksums, .. } = self.config;
+        sights.extend(slots.map(|slot| {
+            let packet = burst.packet(slot)?;
+            let headers = packet.link.map(|link| sluice_wire::parse(link, packet.bytes, packet.wire_len));
+            let (clue, checksum) = match &headers {
+                Some(Ok(headers)) => {
+                    (Clue::of(headers, networks, &self.view.flows), verify(headers, packet.bytes, checksums))
+                }
+                Some(Err(_)) | None => (None, ChecksumStatus::Unverifiable),
+            };
+            Some(Sight { time: packet.time, headers, checksum, clue })
+        }));
+        for clue in sights.iter_mut().flatten().filter_map(|sight| sight.clue.as_mut()) {
+            clue.guess = self.view.flows.guess(clue.hash);
+        }
+        let guesses = sights.iter().flatten().filter_map(|sight| sight.clue?.guess);
+        // Nothing but the loads matters; without a use they would be left out.
+        std::hint::black_box(
+            guesses.fold(0, |sum: u64, place| sum.wrapping_add(self.view.flows.touch(place))),
+        );
+    }
+
+    /// The place of a segment's flow, if it is known.
+    #[inline]
+    pub(super) fn look_up(&self, clue: &Clue) -> Option<u32> {
+        let is_right = |place: &u32| self.view.flows.get(*place).is_some_and(|flow| flow.key == clue.key);
+        clue.guess.filter(is_right).or_else(|| self.view.flows.find(clue.hash, &clue.key))
+    }
+}
+
+/// What the checksums of a segment say, that of an IPv4 header included.
+#[inline]
+pub(super) fn verify(headers: &Headers, frame: &[u8], checksums: Checksums) -> ChecksumStatus {
+    if checksums == Checksums::Ignore || headers.tcp().is_none() {
+        return ChecksumStatus::Unverifiable;
+    }
+    let header = frame.get(usize::from(headers.ip_offset)..).unwrap_or(&[]);
+    let is_v4 = header.first().is_some_and(|first| first >> 4 == 4);
+    if is_v4 && !ipv4_header_valid(header) {
+        return ChecksumStatus::Invalid;
+    }
+    transport_valid(headers, frame)
+}

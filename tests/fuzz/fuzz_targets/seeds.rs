@@ -1,0 +1,24 @@
+//! Writes the seeds of every target into `corpus/<target>/`, where libFuzzer finds them.
+
+use std::path::Path;
+use std::{fs, io};
+
+use sluice_tests::fuzz::Seeds;
+
+fn main() -> io::Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let seeds = Seeds::of(&folder.join("../.."));
+    let all = [
+        ("raw_frame", seeds.frames()?),
+        ("capture_file", seeds.captures_of_all_kinds()?),
+        ("segment_script", seeds.segments()),
+    ];
+    for (target, inputs) in all {
+        let corpus = folder.join("corpus").join(target);
+        fs::create_dir_all(&corpus)?;
+        for (number, input) in inputs.iter().enumerate() {
+            fs::write(corpus.join(format!("seed-{number:03}")), input)?;
+        }
+    }
+    Ok(())
+}
