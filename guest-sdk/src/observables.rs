@@ -43,8 +43,8 @@ pub struct SideObservables {
     pub round_trips: Option<RoundTrips>,
 }
 
-/// Round trips from the observer to a host and back: from a segment for it to the ACK by it that covers the segment, its
-/// delayed ACKs included. The round trip of the connection is the sum of both sides'.
+/// Round trips from the observer to a host and back: from a segment for it to the ACK by it that covers the segment,
+/// its delayed ACKs included. The round trip of the connection is the sum of both sides'.
 ///
 /// One segment is timed at once, and none of which a byte was sent twice (Karn, RFC 6298 section 3).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -38,8 +38,8 @@ const REFUSALS: [(&str, i32, &str); 23] = [
     (
         "run -r SAMPLE",
         2,
-        "sluice: no guest: name a component, as in `sluice run -r web.pcap midstat.wasm` (`sluice streams` and `--log conn` need \
-         none)",
+        "sluice: no guest: name a component, as in `sluice run -r web.pcap midstat.wasm` (`sluice streams` and \
+         `--log conn` need none)",
     ),
     (
         "run -r SAMPLE --guest midstat.wasm,rows",
