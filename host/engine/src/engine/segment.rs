@@ -91,7 +91,7 @@ impl Engine {
                 self.note_refused_syn(index, sender, tcp, reason);
                 self.refuse(index, sender, tcp, reason, handler);
             }
-            class => {
+            Class::Accept | Class::Repeated | Class::KeepAlive | Class::Refuse(_) => {
                 let segment = Segment { index, sender, tcp, now, class };
                 self.track(&segment, is_first, handler);
             }
