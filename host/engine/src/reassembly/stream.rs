@@ -80,8 +80,16 @@ impl Default for Stream {
 
 impl Stream {
     /// Sets the sequence number of the byte at offset 0.
+    ///
+    /// A stream of which something was seen keeps the one that it has: a SYN-ACK that comes late, or that is forged, would
+    /// move bytes that readers have had to other places.
     pub fn anchor(&mut self, origin: SeqNumber) {
+        if self.is_anchored && (self.highest > 0 || self.fin != u64::MAX) {
+            return;
+        }
         (self.origin, self.is_anchored) = (origin, true);
+        // What was acknowledged was measured from another byte.
+        (self.acknowledged, self.gap_deadline) = (0, Nanos::NEVER);
     }
 
     /// Whether it is known where the stream begins.
