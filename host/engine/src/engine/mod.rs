@@ -7,6 +7,7 @@ mod opening;
 mod receive;
 mod reopening;
 mod segment;
+mod strays;
 mod streams;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use std::fmt;
 use sluice_wire::IpAddress;
 
 use self::reopening::Reopenings;
+use self::strays::Strays;
 use crate::counters::Counters;
 use crate::defrag::Defragmenter;
 use crate::event::{Definitions, Handler, Monitors, Pass, TenantId, TimerSpec, Wishes};
@@ -141,6 +143,7 @@ pub struct Engine {
     has_begun: bool,
     excused: Vec<Excused>,
     reopenings: Reopenings,
+    strays: Strays,
 }
 
 impl fmt::Debug for Engine {
@@ -173,6 +176,7 @@ impl Engine {
             has_begun: false,
             excused: Vec::new(),
             reopenings: Reopenings::default(),
+            strays: Strays::default(),
         }
     }
 

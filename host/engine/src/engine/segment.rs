@@ -76,6 +76,10 @@ impl Engine {
         match class {
             Some(Class::Refuse(reason)) if !is_first => {
                 self.note_refused_syn(index, sender, tcp, reason);
+                if self.goes_on_elsewhere(index, sender, tcp, reason, handler) {
+                    let segment = Segment { index, sender, tcp, now, class: Class::Accept };
+                    return self.track(&segment, false, handler);
+                }
                 self.refuse(index, sender, tcp, reason, handler);
             }
             Some(class) => {
@@ -100,9 +104,6 @@ impl Engine {
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let sent = flow.sent_mut(sender);
         sent.refused = sent.refused.saturating_add(1);
-        if matches!(reason, RefuseReason::OutOfWindow | RefuseReason::AckFuture | RefuseReason::AckOld) {
-            flow.note_stray(sender);
-        }
         self.locate(index, sender, tcp);
         if reason == RefuseReason::AfterEnd {
             return;
@@ -129,7 +130,7 @@ impl Engine {
         }
     }
 
-    fn track(&mut self, segment: &Segment<'_>, is_first: bool, handler: &mut dyn Handler) {
+    pub(super) fn track(&mut self, segment: &Segment<'_>, is_first: bool, handler: &mut dyn Handler) {
         self.counters.packets.tracked += 1;
         let Segment { index, sender, tcp, now, .. } = *segment;
         let Some(flow) = self.view.flows.get(index) else { return };
@@ -161,13 +162,16 @@ impl Engine {
         let ip_len = self.view.packet.as_ref().map_or(0, |packet| packet.headers.ip_total_len);
         let Some(flow) = self.view.flows.get_mut(segment.index) else { return };
         (flow.last, flow.last_sender) = (segment.now, segment.sender);
-        flow.strays = [0; 2];
+        let strayed = flow.marks.straying.then(|| flow.id(segment.index));
         let is_answer = flow.sent(segment.sender.other()).packets > 0;
         flow.marks.two_sided |= is_answer;
         let sent = flow.sent_mut(segment.sender);
         sent.packets = sent.packets.saturating_add(1);
         sent.ip_bytes = sent.ip_bytes.saturating_add(u64::from(ip_len));
         sent.payload_bytes = sent.payload_bytes.saturating_add(u64::from(segment.tcp.payload_len));
+        if let Some(flow) = strayed {
+            self.forget_strays(flow);
+        }
     }
 
     fn run_sender(

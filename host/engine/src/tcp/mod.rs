@@ -7,8 +7,8 @@ mod stack;
 mod state;
 mod track;
 
-pub(crate) use classify::acknowledges_syn;
 pub use classify::{Class, classify};
+pub(crate) use classify::{acknowledges_syn, fits_window, reach};
 pub use refuse::RefuseReason;
 pub use stack::Stack;
 pub use state::{StateInput, TcpState};
