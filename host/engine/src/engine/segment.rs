@@ -89,6 +89,10 @@ impl Engine {
         match class {
             Some(Class::Refuse(reason)) if !is_first => {
                 self.note_refused_syn(index, sender, tcp, reason);
+                if self.goes_on_elsewhere(index, sender, tcp, reason, handler) {
+                    let segment = Segment { index, sender, tcp, now, class: Class::Accept };
+                    return self.track(&segment, false, handler);
+                }
                 self.refuse(index, sender, tcp, reason, handler);
             }
             Some(class) => {
@@ -113,9 +117,6 @@ impl Engine {
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let sent = flow.sent_mut(sender);
         sent.refused = sent.refused.saturating_add(1);
-        if matches!(reason, RefuseReason::OutOfWindow | RefuseReason::AckFuture | RefuseReason::AckOld) {
-            flow.note_stray(sender);
-        }
         self.locate(index, sender, tcp);
         if reason == RefuseReason::AfterEnd {
             return;
@@ -142,7 +143,7 @@ impl Engine {
         }
     }
 
-    fn track(&mut self, segment: &Segment<'_>, is_first: bool, handler: &mut dyn Handler) {
+    pub(super) fn track(&mut self, segment: &Segment<'_>, is_first: bool, handler: &mut dyn Handler) {
         self.counters.packets.tracked += 1;
         let Segment { index, sender, tcp, now, .. } = *segment;
         let Some(flow) = self.view.flows.get(index) else { return };
@@ -174,6 +175,10 @@ impl Engine {
         let ip_len = self.view.packet.as_ref().map_or(0, |packet| packet.headers.ip_total_len);
         let Some(flow) = self.view.flows.get_mut(segment.index) else { return };
         flow.note_packet(segment.sender, ip_len, segment.tcp.payload_len, segment.now);
+        if flow.marks.straying {
+            let id = flow.id(segment.index);
+            self.forget_strays(id);
+        }
     }
 
     fn run_sender(
