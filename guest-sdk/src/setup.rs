@@ -137,6 +137,16 @@ pub struct StreamMonitor<'a, M> {
 }
 
 impl<M: 'static> StreamMonitor<'_, M> {
+    /// Asks for what [`Flow::observables`](crate::Flow::observables) tells of the monitor's flows.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::Observables`] if the host does not keep them.
+    pub fn observe(&self) -> Result<(), SetupError> {
+        raw_monitor::observe(self.number)
+            .map_err(|number| SetupError::Observables { error: Error::from_number(number) })
+    }
+
     /// Calls `handler` when `event` happens, at the hook that suits the event:
     ///
     /// | event | hook |
@@ -218,6 +228,12 @@ pub enum SetupError {
     Handler {
         /// The built-in event, also where the handler is for one derived from it.
         event: EventKind,
+        /// Why.
+        error: Error,
+    },
+    /// Observables.
+    #[error("cannot have observables: {error}")]
+    Observables {
         /// Why.
         error: Error,
     },

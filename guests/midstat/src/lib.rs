@@ -7,8 +7,9 @@ mod table;
 use core::time::Duration;
 use std::collections::BTreeSet;
 
+use sluice::SideObservables;
 use sluice::prelude::*;
-use table::{Row, table};
+use table::{Columns, Path, Row, table};
 
 /// Connections in a table unless `rows` says otherwise: about 1 MiB.
 const ROWS_DEFAULT: usize = 4_096;
@@ -16,6 +17,7 @@ const ROWS_DEFAULT: usize = 4_096;
 #[derive(Default)]
 struct Midstat {
     rows_max: usize,
+    columns: Columns,
     /// Connections that live: only followed where they are shown.
     alive: BTreeSet<FlowId>,
     ended: Vec<Row>,
@@ -35,18 +37,26 @@ sluice::export!(Midstat);
 
 impl Middlebox for Midstat {
     fn start(setup: &Setup<Self>, configuration: &Configuration) -> Result<Self, String> {
-        configuration.allow_only(&["interval", "rows", "filter"])?;
+        configuration.allow_only(&["interval", "rows", "filter", "rtt"])?;
         let interval_s: Option<u32> = configuration.parse("interval")?;
         if interval_s == Some(0) {
             return Err("interval is in seconds, at least 1".into());
         }
         let flows = setup.monitor(configuration.get("filter").unwrap_or_default(), Level::Count)?;
+        let columns = match configuration.parse("rtt")? {
+            Some(true) => Columns::Path,
+            Some(false) | None => Columns::Plain,
+        };
+        if columns == Columns::Path {
+            flows.observe()?;
+        }
         flows.on(ConnEnd, Self::on_end)?;
         if let Some(seconds) = interval_s {
             flows.on(ConnStart, Self::on_start)?;
             setup.every(Duration::from_secs(seconds.into()), Self::on_interval)?;
         }
-        Ok(Self { rows_max: configuration.parse("rows")?.unwrap_or(ROWS_DEFAULT), ..Self::default() })
+        let rows_max = configuration.parse("rows")?.unwrap_or(ROWS_DEFAULT);
+        Ok(Self { rows_max, columns, ..Self::default() })
     }
 
     fn stop(&mut self) {
@@ -66,7 +76,7 @@ impl Midstat {
 
     fn on_end(&mut self, event: &Event) -> Result<(), Error> {
         self.alive.remove(&event.flow_id());
-        let row = Row { end: event.end_reason(), ..row(event.flow())? };
+        let row = Row { end: event.end_reason(), ..row(event.flow(), self.columns)? };
         self.totals.connections += 1;
         self.totals.to_server_bytes += row.to_server_bytes;
         self.totals.to_client_bytes += row.to_client_bytes;
@@ -85,7 +95,7 @@ impl Midstat {
         self.not_shown += self.alive.len().saturating_sub(room) as u64;
         for id in self.alive.iter().take(room) {
             // One that the host forgot has its end on the way.
-            if let Ok(row) = id.select().and_then(|flow| row(&flow)) {
+            if let Ok(row) = id.select().and_then(|flow| row(&flow, self.columns)) {
                 rows.push(row);
             }
         }
@@ -96,7 +106,7 @@ impl Midstat {
     }
 
     fn print(&mut self, rows: Vec<Row>) {
-        report!("{}", table(rows));
+        report!("{}", table(rows, self.columns));
         match std::mem::take(&mut self.not_shown) {
             0 => {}
             more => report!("{more} more are not shown\n"),
@@ -104,7 +114,7 @@ impl Midstat {
     }
 }
 
-fn row(flow: &Flow) -> Result<Row, Error> {
+fn row(flow: &Flow, columns: Columns) -> Result<Row, Error> {
     let info = flow.info()?;
     let endpoints = flow.endpoints()?;
     Ok(Row {
@@ -117,5 +127,17 @@ fn row(flow: &Flow) -> Result<Row, Error> {
         to_server_bytes: flow.statistics(Side::Client)?.delivered_bytes,
         to_client_bytes: flow.statistics(Side::Server)?.delivered_bytes,
         end: info.end_reason,
+        path: if columns == Columns::Path { Some(path(flow)?) } else { None },
+    })
+}
+
+fn path(flow: &Flow) -> Result<Path, Error> {
+    let (client, server) = (flow.observables(Side::Client)?, flow.observables(Side::Server)?);
+    let rtt = |side: &SideObservables| side.round_trips.map(|trips| trips.smoothed.as_micros());
+    Ok(Path {
+        client_rtt_us: rtt(&client),
+        server_rtt_us: rtt(&server),
+        retransmissions: u64::from(client.retransmissions) + u64::from(server.retransmissions),
+        missed_bytes: client.missed_bytes + server.missed_bytes,
     })
 }

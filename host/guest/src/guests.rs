@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use sluice_engine::event::{Definitions, EventCall, Faulted, Handler, TenantId};
+use sluice_engine::flow::ConnRecord;
 use sluice_engine::{Nanos, View};
 use wasmtime::Store;
 
@@ -247,6 +248,10 @@ impl Handler for Guests {
             Some(on_timer) => on_timer.call(store, (timer, argument, deadline.0)),
             None => Ok(()),
         })
+    }
+
+    fn conn_record(&mut self, record: &ConnRecord) {
+        self.output.conn_record(record);
     }
 
     fn stop(&mut self, tenant: TenantId, view: &mut Box<View>) -> Result<(), Faulted> {

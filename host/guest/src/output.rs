@@ -1,6 +1,7 @@
 //! Where the words of guests go.
 
 use sluice_engine::Nanos;
+use sluice_engine::flow::ConnRecord;
 use sluice_engine::view::Endpoints;
 
 use crate::FaultReport;
@@ -63,6 +64,9 @@ pub trait GuestOutput {
 
     /// A guest was stopped.
     fn fault(&mut self, report: &FaultReport);
+
+    /// No word of a guest: the engine's record of a connection, where the operator asked for records.
+    fn conn_record(&mut self, _record: &ConnRecord) {}
 }
 
 /// Keys of the event log that a guest cannot take for an event of its own.

@@ -5,6 +5,8 @@ use crate::worker::Worker;
 
 const MONITOR: &str = r#"
 (import "sluice:middlebox/monitor@0.1.0" "open-stream" (func $open (param i32 i32 i32 i32)))
+(import "sluice:middlebox/monitor@0.1.0" "observe" (func $observe (param i32 i32)))
+(import "sluice:middlebox/flow@0.1.0" "observables" (func $observables (param i32 i32)))
 (import "sluice:middlebox/event@0.1.0" "define" (func $define (param i32 i32 i32 i32 i64 i32)))
 (import "sluice:middlebox/event@0.1.0" "register" (func $register (param i32 i32 i32 i32 i32)))
 (import "sluice:middlebox/timer@0.1.0" "set" (func $set (param i64 i64 i32)))
@@ -56,9 +58,10 @@ fn wrong_numbers_are_refused_with_a_reason() {
         ),
         ("(call $open (i32.const 32) (i32.const 4097) (i32.const 2) (i32.const 64))", 4),
         ("(call $cancel (i32.const 4000000000) (i32.const 64))", 4),
+        ("(call $observe (i32.const 7) (i32.const 64))", 4),
     ]);
-    // bad-id, bad-id, bad-filter, too-long, too-long, not-allowed
-    assert_eq!(answers, "EEKJJC");
+    // bad-id, bad-id, bad-filter, too-long, too-long, not-allowed, bad-id
+    assert_eq!(answers, "EEKJJCE");
 }
 
 #[test]
@@ -67,8 +70,9 @@ fn in_start_there_is_neither_flow_nor_packet() {
         ("(call $packet (i32.const 64))", 8),
         ("(call $peek (i32.const 0) (i32.const -1) (i32.const 64))", 16),
         ("(call $context (i64.const 1) (i32.const 64))", 4),
+        ("(call $observables (i32.const 0) (i32.const 64))", 8),
     ]);
-    assert_eq!(answers, "ABB");
+    assert_eq!(answers, "ABBB");
 }
 
 #[test]

@@ -130,6 +130,7 @@ pcap-filter(7), with numbers in place of names. Several guests: --guest for each
 Examples:
   sluice run -r web.pcap midstat.wasm
   sluice run -r web.pcap midstat.wasm interval=5 tcp port 80
+  sluice run -r web.pcap --log conn tcp port 80
   sluice run -r web.pcap -j --guest http-log.wasm --guest fake-rexmit.wasm > eve.json
   zcat big.pcap.gz | sluice run -r - byte-reader.wasm")]
 pub(crate) struct RunArgs {
@@ -143,6 +144,10 @@ pub(crate) struct RunArgs {
     /// Print JSON lines (Suricata's EVE format) instead of text
     #[arg(short = 'j', long)]
     pub(crate) json: bool,
+
+    /// Write JSON lines that no guest is needed for; may be given several times
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub(crate) log: Vec<LogKind>,
 
     /// A guest, a tenant of its own; may be given several times
     #[arg(long = "guest", value_name = "FILE[,KEY=VALUE...]")]
@@ -164,6 +169,12 @@ pub(crate) struct RunArgs {
     /// GUEST.wasm, then key=value words for it, then a filter
     #[arg(value_name = "GUEST.wasm [KEY=VALUE...] [FILTER]")]
     pub(crate) words: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum LogKind {
+    /// One line for each TCP connection, with the fields of Zeek's conn.log.
+    Conn,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sluice_engine::event::Handler;
 use sluice_engine::packet::Burst;
 use sluice_engine::reassembly::{OverlapPolicy, Urgent};
-use sluice_engine::{Checksums, Config, Engine, Nanos, PickUp};
+use sluice_engine::{Checksums, Config, Engine, Nanos, PickUp, Records};
 use sluice_pktio::{CaptureReader, OpenError, PacketIo, ReceiveError, Received};
 use sluice_wire::LinkType;
 
@@ -173,8 +173,8 @@ impl Input {
 }
 
 /// An engine as the operator wants it for this input.
-pub(crate) fn engine_for(args: &InputArgs) -> Engine {
-    let mut engine = Engine::new(engine_config(args));
+pub(crate) fn engine_for(args: &InputArgs, records: Records) -> Engine {
+    let mut engine = Engine::new(Config { records, ..engine_config(args) });
     if args.checksums == ChecksumMode::Auto {
         let hosts = survey::offloading_hosts(&args.read);
         for host in &hosts {

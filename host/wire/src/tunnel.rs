@@ -1,5 +1,6 @@
 //! The tunnels around a datagram as one number, and what a tunnel header says.
 
+use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
 
 use crate::ChecksumStatus;
@@ -40,6 +41,36 @@ impl Tunnel {
         Self(hasher.finish() | DIGEST)
     }
 }
+
+impl fmt::Display for Tunnel {
+    /// One tunnel as its kind and identifier, several as a digest.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::NONE {
+            return f.write_str("none");
+        }
+        let (kind, id) = (self.0 >> 32, self.0 & u64::from(u32::MAX));
+        let Some((_, name)) = NAMES.iter().find(|(layer, _)| *layer as u64 == kind) else {
+            return write!(f, "nested {:016x}", self.0);
+        };
+        match id {
+            0 => f.write_str(name),
+            id => write!(f, "{name} {id}"),
+        }
+    }
+}
+
+/// Words for the kinds.
+const NAMES: [(Layer, &str); 9] = [
+    (Layer::Vlan, "vlan"),
+    (Layer::Pppoe, "pppoe"),
+    (Layer::IpInIp, "ip-in-ip"),
+    (Layer::Gre, "gre"),
+    (Layer::KeyedGre, "gre-key"),
+    (Layer::Vxlan, "vxlan"),
+    (Layer::Geneve, "geneve"),
+    (Layer::Erspan, "erspan"),
+    (Layer::Pptp, "pptp"),
+];
 
 /// A kind of header that tells networks apart.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -118,6 +149,16 @@ mod tests {
             }
         }
         assert!(seen.iter().all(|tunnel| (tunnel.number() & DIGEST != 0) == (tunnel.number() >> 40 != 0)));
+    }
+
+    #[test]
+    fn a_tunnel_is_its_kind_and_identifier() {
+        let shown = |tunnel: Tunnel| tunnel.to_string();
+        assert_eq!(shown(Tunnel::NONE), "none");
+        assert_eq!(shown(Tunnel::NONE.within(Layer::Pppoe, 3847)), "pppoe 3847");
+        assert_eq!(shown(Tunnel::NONE.within(Layer::IpInIp, 0)), "ip-in-ip");
+        let nested = Tunnel::NONE.within(Layer::Gre, 0).within(Layer::Vxlan, 5);
+        assert!(shown(nested).starts_with("nested "), "{nested}");
     }
 
     #[test]

@@ -150,6 +150,9 @@ impl Handler for Recorder {
     fn conn_record(&mut self, record: &ConnRecord) {
         let [client, server] = record.sides.map(|side| {
             let seen = side.observables;
+            if seen.missed_bytes > seen.stream_bytes {
+                self.problems.push(format!("more is missing than was sent: {side:?}"));
+            }
             let missed =
                 if seen.missed_bytes > 0 { format!("-{}", seen.missed_bytes) } else { String::new() };
             format!("{}/{}/{}{missed}", seen.packets, seen.ip_bytes, seen.stream_bytes)

@@ -38,7 +38,8 @@ const REFUSALS: [(&str, i32, &str); 23] = [
     (
         "run -r SAMPLE",
         2,
-        "sluice: no guest: name a component, as in `sluice run -r web.pcap midstat.wasm` (`sluice streams` needs none)",
+        "sluice: no guest: name a component, as in `sluice run -r web.pcap midstat.wasm` (`sluice streams` and \
+         `--log conn` need none)",
     ),
     (
         "run -r SAMPLE --guest midstat.wasm,rows",
@@ -60,7 +61,7 @@ const REFUSALS: [(&str, i32, &str); 23] = [
     (
         "run -r SAMPLE @midstat intervall=5",
         3,
-        "sluice: guest midstat refuses to start: unknown option intervall (options: interval, rows, filter)",
+        "sluice: guest midstat refuses to start: unknown option intervall (options: interval, rows, filter, rtt)",
     ),
     (
         "run -r SAMPLE @midstat interval=0",

@@ -74,7 +74,7 @@ fn options() -> impl Strategy<Value = String> {
                 "level {level}\nlimit flows {flows}\nlimit kept-bytes {kept}\nlimit ahead-bytes {ahead}\n\
                  limit ahead-segments {segments}\nlimit total-bytes {total}\nretain {retain}\nshow bytes\n\
                  limit fragment-datagrams {datagrams}\nlimit fragment-bytes {bytes}\n\
-                 overlap {server} {client}\nurgent {urgent}\nshow packet-in\nshow counters\n"
+                 overlap {server} {client}\nurgent {urgent}\nshow packet-in\nshow counters\nshow records\n"
             )
         },
     )

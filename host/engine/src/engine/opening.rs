@@ -65,7 +65,7 @@ impl Engine {
         let Some(index) = opened else { return Found::NoRoom };
         self.counters.flows += 1;
         self.attach_monitors(index);
-        self.open_account(index, clue.sender_is_low);
+        self.open_account(index, clue.sender_is_low, earlier_syn.as_ref());
         if let (Some(syn), Some(flow)) = (earlier_syn, self.view.flows.get_mut(index)) {
             catch_up(flow, &syn);
         }

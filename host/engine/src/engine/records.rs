@@ -10,13 +10,17 @@ use crate::flow::{ConnRecord, Observed};
 use crate::tcp::Class;
 
 impl Engine {
-    /// Begins the account of a new flow, if somebody asked for one.
-    pub(super) fn open_account(&mut self, index: u32, sender_is_low: bool) {
+    /// Begins the account of a new flow, if somebody asked for one. `earlier_syn` is what the segment that opened it
+    /// answers, if that is known.
+    pub(super) fn open_account(&mut self, index: u32, sender_is_low: bool, earlier_syn: Option<&TcpHeader>) {
         let is_recorded = self.config.records == Records::Each;
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         if is_recorded || flow.attachments.iter().any(|attachment| attachment.observes) {
-            let opener = flow.side_of(sender_is_low);
+            let opener = if earlier_syn.is_some() { Side::Client } else { flow.side_of(sender_is_low) };
             flow.keep_account(opener);
+            if let (Some(syn), Some(account)) = (earlier_syn, flow.account_mut()) {
+                account.recall(syn);
+            }
         }
     }
 

@@ -80,14 +80,14 @@ impl Engine {
                 return self.raise_orphan(now, handler);
             }
         };
-        let class = self.view.flows.get(index).map(|flow| tcp::classify(flow, sender, tcp));
-        // What opens a flow counts, whatever it is.
-        let observed = if is_first { Some(Class::Accept) } else { class };
-        if let Some(class) = observed {
-            self.observe(index, sender, tcp, class);
+        let Some(flow) = self.view.flows.get(index) else { return };
+        let class = tcp::classify(flow, sender, tcp);
+        if flow.account().is_some() {
+            // What opens a flow counts, whatever it is.
+            self.observe(index, sender, tcp, if is_first { Class::Accept } else { class });
         }
         match class {
-            Some(Class::Refuse(reason)) if !is_first => {
+            Class::Refuse(reason) if !is_first => {
                 self.note_refused_syn(index, sender, tcp, reason);
                 if self.goes_on_elsewhere(index, sender, tcp, reason, handler) {
                     let segment = Segment { index, sender, tcp, now, class: Class::Accept };
@@ -95,11 +95,10 @@ impl Engine {
                 }
                 self.refuse(index, sender, tcp, reason, handler);
             }
-            Some(class) => {
+            class => {
                 let segment = Segment { index, sender, tcp, now, class };
                 self.track(&segment, is_first, handler);
             }
-            None => {}
         }
     }
 

@@ -76,6 +76,10 @@ pub struct SideObservables {
     pub window: u32,
     /// The largest window that it advertised, in bytes, scaled.
     pub window_max: u32,
+    /// Stretches that came again with other bytes; 0 below level `full`.
+    pub conflicts: u32,
+    /// Urgent bytes that were left out of the stream without an event; 0 below level `full`.
+    pub urgent_bytes: u32,
 }
 
 impl View {
@@ -175,11 +179,15 @@ impl View {
         let (_, attachment) = self.current_attachment().ok_or(Refusal::NoFlow)?;
         let account = flow.account().filter(|_| attachment.observes).ok_or(Refusal::NotAllowed)?;
         let stack = flow.stack(side);
+        let is_read = self.current.level == Level::Full;
+        let read = |count: u32| if is_read { count } else { 0 };
         Ok(SideObservables {
             observables: account.observables(side),
             state: stack.state,
             window: stack.window,
             window_max: stack.window_max,
+            conflicts: read(flow.sent(side).conflicts),
+            urgent_bytes: read(flow.sent(side).urgent_bytes),
         })
     }
 

@@ -64,12 +64,55 @@ pub(crate) struct StatisticsRecord {
     refused: u64,
 }
 
+/// `side-observables` of the WIT.
+#[derive(Clone, Copy, ComponentType, Lower)]
+#[component(record)]
+pub(crate) struct ObservablesRecord {
+    state: u32,
+    packets: u64,
+    #[component(name = "ip-bytes")]
+    ip_bytes: u64,
+    #[component(name = "stream-bytes")]
+    stream_bytes: u64,
+    #[component(name = "missed-bytes")]
+    missed_bytes: u64,
+    gaps: u32,
+    retransmissions: u32,
+    #[component(name = "out-of-order")]
+    out_of_order: u32,
+    conflicts: u32,
+    #[component(name = "urgent-bytes")]
+    urgent_bytes: u32,
+    #[component(name = "zero-windows")]
+    zero_windows: u32,
+    #[component(name = "wrong-checksums")]
+    wrong_checksums: u32,
+    window: u32,
+    #[component(name = "window-max")]
+    window_max: u32,
+    #[component(name = "rtt-samples")]
+    rtt_samples: u32,
+    #[component(name = "rtt-handshake")]
+    rtt_handshake: u64,
+    #[component(name = "rtt-latest")]
+    rtt_latest: u64,
+    #[component(name = "rtt-shortest")]
+    rtt_shortest: u64,
+    #[component(name = "rtt-smoothed")]
+    rtt_smoothed: u64,
+    #[component(name = "rtt-variation")]
+    rtt_variation: u64,
+}
+
 pub(super) fn define(interface: &mut LinkerInstance<'_, Host>) -> wasmtime::Result<()> {
     function(interface, "select-flow", |host, (flow,): (u64,)| host.view.select_flow(flow).map_err(number))?;
     function(interface, "endpoints", |host, (): ()| endpoints(host).map_err(number))?;
     function(interface, "info", |host, (): ()| info(host).map_err(number))?;
     function(interface, "statistics", |host, (side,): (SideName,)| {
         statistics(host, side.into()).map_err(number)
+    })?;
+    function(interface, "observables", |host, (side,): (SideName,)| {
+        observables(host, side.into()).map_err(number)
     })?;
     function(interface, "set-user-context", |host, (value,): (u64,)| {
         host.view.set_user_context(value).map_err(number)
@@ -121,6 +164,33 @@ fn statistics(host: &Host, side: Side) -> Result<StatisticsRecord, Refusal> {
         gap_bytes: statistics.gap_bytes,
         conflicts: statistics.conflicts,
         refused: statistics.refused,
+    })
+}
+
+fn observables(host: &Host, side: Side) -> Result<ObservablesRecord, Refusal> {
+    let side = host.view.observables(side)?;
+    let (seen, trips) = (side.observables, side.observables.round_trips);
+    Ok(ObservablesRecord {
+        state: u32::from(side.state.number()),
+        packets: seen.packets,
+        ip_bytes: seen.ip_bytes,
+        stream_bytes: seen.stream_bytes,
+        missed_bytes: seen.missed_bytes,
+        gaps: seen.gaps,
+        retransmissions: seen.retransmissions,
+        out_of_order: seen.out_of_order,
+        conflicts: side.conflicts,
+        urgent_bytes: side.urgent_bytes,
+        zero_windows: seen.zero_windows,
+        wrong_checksums: seen.wrong_checksums,
+        window: side.window,
+        window_max: side.window_max,
+        rtt_samples: trips.samples,
+        rtt_handshake: trips.handshake,
+        rtt_latest: trips.latest,
+        rtt_shortest: trips.shortest,
+        rtt_smoothed: trips.smoothed,
+        rtt_variation: trips.variation,
     })
 }
 

@@ -20,7 +20,11 @@ pub(super) fn define_monitor(interface: &mut LinkerInstance<'_, Host>) -> wasmti
             let answer = filter.and_then(|filter| open_stream(store.data_mut(), &filter, level));
             Ok((answer.map_err(number),))
         },
-    )
+    )?;
+    function(interface, "observe", |host, (monitor,): (u32,)| {
+        let observed = starting(host).and_then(|starting| starting.definitions.observe(monitor));
+        observed.map_err(number)
+    })
 }
 
 pub(super) fn define_event(interface: &mut LinkerInstance<'_, Host>) -> wasmtime::Result<()> {

@@ -1,5 +1,6 @@
 //! `sluice run`: guests over traffic.
 
+mod conn;
 mod eve;
 mod output;
 mod summary;
@@ -8,9 +9,9 @@ mod words;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use sluice_engine::Engine;
 use sluice_engine::event::Predicate;
 use sluice_engine::packet::Verdict;
+use sluice_engine::{Engine, Records};
 use sluice_guest::{
     FilterCompiler, Grants, GuestOutput, Guests, MemoryLimit, Module, Runtime, RuntimeOptions, StartError,
     TenantSpec, TimeLimit,
@@ -18,12 +19,12 @@ use sluice_guest::{
 use sluice_pktio::CaptureWriter;
 use sluice_wire::LinkType;
 
-use crate::cli::{Allowed, RunArgs};
+use crate::cli::{Allowed, LogKind, RunArgs};
 use crate::exit::{Exit, Failure};
 use crate::filter::PacketFilter;
 use crate::input::{Ending, Input, SelectedBurst, engine_for};
 use output::{JsonOutput, SharedSink, Sink, TextOutput};
-use words::GuestWords;
+use words::{GuestWords, Need};
 
 pub(crate) use eve::socket;
 pub(crate) use output::output_failure;
@@ -37,7 +38,11 @@ const LIFECYCLE_FUEL: u64 = 100;
 ///
 /// A [`Failure`] before the first packet, or when output cannot be written.
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
-    let words = words::sort(&args.guests, &args.words)?;
+    let words = words::sort(
+        &args.guests,
+        &args.words,
+        if args.log.is_empty() { Need::Guest } else { Need::Nothing },
+    )?;
     refuse_same_file(&args.input.read, args.write.as_deref())?;
     let mut input = Input::open(&args.input, &words.filter)?;
     let sink = Sink::beside(args.write.as_deref());
@@ -48,7 +53,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         Box::new(TextOutput { sink: Rc::clone(&sink) })
     };
     let mut guests = Guests::new(&runtime, Rc::new(MonitorFilters), output);
-    let mut engine = engine_for(&args.input);
+    let records = if args.log.contains(&LogKind::Conn) { Records::Each } else { Records::None };
+    let mut engine = engine_for(&args.input, records);
     let grants = Grants { drop: args.allow.contains(&Allowed::Drop) };
     for guest in words.guests {
         start(guest, grants, &runtime, &mut guests, &mut engine)?;

@@ -7,10 +7,11 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 use sluice_engine::Nanos;
+use sluice_engine::flow::ConnRecord;
 use sluice_guest::{EventContext, FaultReport, GuestOutput, Severity};
 use sluice_pktio::STANDARD_STREAM;
 
-use super::eve;
+use super::{conn, eve};
 use crate::exit::{Exit, Failure};
 
 /// Where text goes, and the first error on it: guests go on talking for a moment after it is closed.
@@ -114,6 +115,10 @@ impl GuestOutput for TextOutput {
         self.sink.borrow_mut().faults += 1;
         say_fault(report);
     }
+
+    fn conn_record(&mut self, record: &ConnRecord) {
+        self.sink.borrow_mut().write_json(conn::line(record));
+    }
 }
 
 /// The members of a JSON object as `key=value` words.
@@ -174,6 +179,10 @@ impl GuestOutput for JsonOutput {
         sink.write_json(line);
         drop(sink);
         say_fault(report);
+    }
+
+    fn conn_record(&mut self, record: &ConnRecord) {
+        self.sink.borrow_mut().write_json(conn::line(record));
     }
 }
 

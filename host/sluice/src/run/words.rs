@@ -24,12 +24,21 @@ pub(crate) struct Words {
     pub(crate) filter: Vec<String>,
 }
 
+/// Whether a run makes sense without a guest.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Need {
+    /// It does not: nothing would come out.
+    Guest,
+    /// It does: the host itself writes something.
+    Nothing,
+}
+
 /// Sorts the words.
 ///
 /// # Errors
 ///
-/// A [`Failure`] with [`Exit::Usage`] if there is no guest.
-pub(crate) fn sort(options: &[String], words: &[String]) -> Result<Words, Failure> {
+/// A [`Failure`] with [`Exit::Usage`] if there is no guest where one is needed.
+pub(crate) fn sort(options: &[String], words: &[String], need: Need) -> Result<Words, Failure> {
     let mut sorted = Words::default();
     for option in options {
         let mut parts = option.split(',');
@@ -39,7 +48,8 @@ pub(crate) fn sort(options: &[String], words: &[String]) -> Result<Words, Failur
         sorted.add(file, configuration);
     }
     let mut words = words.iter().peekable();
-    if let Some(file) = words.next_if(|word| is_guest(word) || options.is_empty()) {
+    let must_be_guest = options.is_empty() && need == Need::Guest;
+    if let Some(file) = words.next_if(|word| is_guest(word) || must_be_guest) {
         let mut configuration = Vec::new();
         while let Some(pair) = words.peek().and_then(|word| setting(word)) {
             configuration.push(pair);
@@ -48,10 +58,11 @@ pub(crate) fn sort(options: &[String], words: &[String]) -> Result<Words, Failur
         sorted.add(file, configuration);
     }
     sorted.filter = words.cloned().collect();
-    if sorted.guests.is_empty() {
+    if sorted.guests.is_empty() && need == Need::Guest {
         return Err(Failure::say(
             Exit::Usage,
-            "no guest: name a component, as in `sluice run -r web.pcap midstat.wasm` (`sluice streams` needs none)",
+            "no guest: name a component, as in `sluice run -r web.pcap midstat.wasm` (`sluice streams` and \
+             `--log conn` need none)",
         ));
     }
     Ok(sorted)
@@ -100,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_guest_its_settings_and_a_filter_come_apart() {
-        let sorted = sort(&[], &words("a/midstat.wasm interval=5 tcp port 80")).unwrap();
+        let sorted = sort(&[], &words("a/midstat.wasm interval=5 tcp port 80"), Need::Guest).unwrap();
         assert_eq!(sorted.guests.len(), 1);
         assert_eq!(sorted.guests[0].name, "midstat");
         assert_eq!(sorted.guests[0].configuration, pairs(&[("interval", "5")]));
@@ -109,14 +120,14 @@ mod tests {
 
     #[test]
     fn an_equals_sign_of_a_filter_is_no_setting() {
-        let sorted = sort(&[], &words("m.wasm tcp[13]=2 or len=5")).unwrap();
+        let sorted = sort(&[], &words("m.wasm tcp[13]=2 or len=5"), Need::Guest).unwrap();
         assert!(sorted.guests[0].configuration.is_empty());
         assert_eq!(sorted.filter, words("tcp[13]=2 or len=5"));
     }
 
     #[test]
     fn guests_of_one_name_are_told_apart() {
-        let sorted = sort(&words("x/a.wasm,k=v,l=w y/a.wasm"), &words("port 80")).unwrap();
+        let sorted = sort(&words("x/a.wasm,k=v,l=w y/a.wasm"), &words("port 80"), Need::Guest).unwrap();
         let names: Vec<&str> = sorted.guests.iter().map(|guest| guest.name.as_str()).collect();
         assert_eq!(names, ["a", "a-2"]);
         assert_eq!(sorted.guests[0].configuration, pairs(&[("k", "v"), ("l", "w")]));
@@ -124,8 +135,17 @@ mod tests {
     }
 
     #[test]
+    fn all_words_are_a_filter_where_no_guest_is_needed() {
+        let sorted = sort(&[], &words("tcp port 80"), Need::Nothing).unwrap();
+        assert!(sorted.guests.is_empty());
+        assert_eq!(sorted.filter, words("tcp port 80"));
+        let sorted = sort(&[], &words("m.wasm port 80"), Need::Nothing).unwrap();
+        assert_eq!((sorted.guests.len(), sorted.filter), (1, words("port 80")));
+    }
+
+    #[test]
     fn no_guest_is_an_error() {
-        assert_eq!(sort(&[], &[]).unwrap_err().exit, Exit::Usage);
-        assert_eq!(sort(&words("a.wasm,novalue"), &[]).unwrap_err().exit, Exit::Usage);
+        assert_eq!(sort(&[], &[], Need::Guest).unwrap_err().exit, Exit::Usage);
+        assert_eq!(sort(&words("a.wasm,novalue"), &[], Need::Guest).unwrap_err().exit, Exit::Usage);
     }
 }

@@ -131,6 +131,16 @@ impl Account {
         }
     }
 
+    /// The connection began with a SYN that was counted as a packet of the one before it.
+    pub(crate) fn recall(&mut self, syn: &TcpHeader) {
+        let (sender, now) = (Side::Client, self.last);
+        self.observe(&Observed { sender, tcp: syn, ip_len: 0, class: Class::Accept, now });
+        let [client, _] = &mut self.ends;
+        client.packets = 0;
+        // When it passed is not known any more.
+        client.timed.cancel();
+    }
+
     /// Takes a packet of the connection into account.
     pub(crate) fn observe(&mut self, packet: &Observed<'_>) {
         let Observed { sender, tcp, ip_len, class, now } = *packet;
@@ -225,4 +235,14 @@ fn take_payload(own: &mut End, tcp: &TcpHeader, from: i64, class: Class) {
     let brought = own.seen.add(start, u64::from(captured));
     own.retransmissions = own.retransmissions.saturating_add(u32::from(brought.repeats));
     own.out_of_order = own.out_of_order.saturating_add(u32::from(brought.is_ahead));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_takes_less_than_a_kibibyte() {
+        assert!(size_of::<Account>() <= 768, "{}", size_of::<Account>());
+    }
 }

@@ -149,6 +149,36 @@ mod tests {
     }
 
     #[test]
+    fn it_knows_what_a_list_of_all_bytes_knows() {
+        let mut state: u32 = 1;
+        let mut random = |below: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) % below
+        };
+        for _ in 0..2_000 {
+            // Fewer holes than are told apart.
+            let (mut seen, mut bytes, mut acked) = (Seen::default(), [false; 60], 0);
+            for _ in 0..20 {
+                let (start, len) = (random(50), random(10));
+                if random(3) == 0 {
+                    seen.acknowledge(start.into(), true);
+                    acked = acked.max(start as usize);
+                    continue;
+                }
+                let range = start as usize..(start + len) as usize;
+                let old = bytes[range.clone()].iter().filter(|byte| **byte).count();
+                let brought = seen.add(start.into(), len.into());
+                assert_eq!(brought.repeats, old > 0);
+                bytes[range].fill(true);
+            }
+            let missed = bytes[..acked].iter().filter(|byte| !**byte).count();
+            assert_eq!(seen.missed(), missed as u64);
+            let reached = bytes[acked..].iter().position(|byte| !*byte).unwrap_or(0);
+            assert_eq!(seen.delivered(), (acked + reached) as u64);
+        }
+    }
+
+    #[test]
     fn acks_that_are_not_trusted_reveal_nothing() {
         let mut seen = Seen::default();
         assert_eq!(seen.acknowledge(1000, false), 0);
