@@ -1,5 +1,5 @@
-//! Clocks of captures that jump: what was silent for too long ends when it was due and not before, nothing else ends, and
-//! no time goes back or overflows.
+//! Clocks of captures that jump: what was silent for too long ends when it was due and not before, nothing else ends,
+//! and no time goes back or overflows.
 
 use sluice_engine::event::{EventCall, EventKind};
 use sluice_engine::flow::EndReason;

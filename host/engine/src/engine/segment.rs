@@ -86,20 +86,17 @@ impl Engine {
             // What opens a flow counts, whatever it is.
             self.observe(index, sender, tcp, if is_first { Class::Accept } else { class });
         }
-        match class {
-            Class::Refuse(reason) if !is_first => {
-                self.note_refused_syn(index, sender, tcp, reason);
-                if self.goes_on_elsewhere(index, sender, tcp, reason, handler) {
-                    let segment = Segment { index, sender, tcp, now, class: Class::Accept };
-                    return self.track(&segment, false, handler);
-                }
-                self.refuse(index, sender, tcp, reason, handler);
-            }
-            class => {
-                let segment = Segment { index, sender, tcp, now, class };
-                self.track(&segment, is_first, handler);
-            }
+        let segment = Segment { index, sender, tcp, now, class };
+        let Class::Refuse(reason) = class else { return self.track(&segment, is_first, handler) };
+        if is_first {
+            return self.track(&segment, is_first, handler);
         }
+        self.note_refused_syn(index, sender, tcp, reason);
+        if self.goes_on_elsewhere(index, sender, tcp, reason, handler) {
+            let segment = Segment { class: Class::Accept, ..segment };
+            return self.track(&segment, false, handler);
+        }
+        self.refuse(index, sender, tcp, reason, handler);
     }
 
     /// The receiving host would ignore the segment: it is counted, and `packet-in` says why.

@@ -81,8 +81,8 @@ impl Default for Stream {
 impl Stream {
     /// Sets the sequence number of the byte at offset 0.
     ///
-    /// A stream of which something was seen keeps the one that it has: a SYN-ACK that comes late, or that is forged, would
-    /// move bytes that readers have had to other places.
+    /// A stream of which something was seen keeps the one that it has: a SYN-ACK that comes late, or that is forged,
+    /// would move bytes that readers have had to other places.
     pub fn anchor(&mut self, origin: SeqNumber) {
         if self.is_anchored && (self.highest > 0 || self.fin != u64::MAX) {
             return;
