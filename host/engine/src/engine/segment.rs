@@ -234,6 +234,7 @@ impl Engine {
         let completes = self.completes(segment);
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let left = tcp::receive(flow, sender, tcp, completes, deadline);
+        flow.stream_mut(sender.other().sends()).charge_wait(&mut self.budget);
         let repeats = examined.repeated.is_some() || segment.class == Class::Repeated;
         self.counters.unverifiable_bytes += examined.unverifiable;
         if repeats || !self.is_unheard(segment, Hook::Receiver, is_first, left) {

@@ -321,7 +321,7 @@ impl Flow {
     /// When the first hole is given up.
     #[must_use]
     pub(crate) fn gap_deadline(&self) -> Nanos {
-        self.streams[0].gap_deadline.min(self.streams[1].gap_deadline)
+        self.streams[0].gap_deadline().min(self.streams[1].gap_deadline())
     }
 
     /// When something is due: a hole to give up, or the flow itself.

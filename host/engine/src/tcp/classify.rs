@@ -227,7 +227,7 @@ fn unacceptable_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Option<Refuse
     if own.has_acknowledged {
         let behind = own.acknowledged.distance_from(tcp.ack);
         // Nor older than the stream: Linux takes no ACK for bytes that were never sent (CVE-2023-52881).
-        let acknowledged = flow.stream(sender.other().sends()).acknowledged();
+        let acknowledged = flow.stream(sender.other().sends()).offset_of(own.acknowledged).max(0);
         let is_whole = !flow.is_partial();
         let reach = if is_whole { reach.min(u32::try_from(acknowledged).unwrap_or(u32::MAX)) } else { reach };
         if u32::try_from(behind).is_ok_and(|behind| behind > reach) {
