@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod engine {
+    mod clock;
     mod corpus;
     mod fragments;
     mod fuzz;

@@ -40,12 +40,21 @@ pub const REOPENING_SYNS: usize = 512;
 /// host names one, rarely a handful.
 pub const EXCUSED_HOSTS: usize = 64;
 
-/// Segments of each side, one after the other, that lie beyond the windows before the flow counts as lossy.
+/// Pairs of data beyond the window and an ACK that falls on it before a flow goes on behind what the tap lost.
 ///
 /// A tap that loses more than a window sees nothing but impossible segments from then on; without this it would stay
-/// deaf for the rest of the connection. Who forges segments of one side alone does not get here, and a segment that
-/// fits begins the count anew.
-pub const STRAYS_UNTIL_LOSSY: u8 = 3;
+/// deaf for the rest of the connection. One forged pair is not enough, and each segment that fits begins the count
+/// anew; who forges segments of one side alone never gets here.
+pub const STRAY_PAIRS_UNTIL_LOSSY: u8 = 2;
+
+/// Segments beyond the windows that are held for one flow; the oldest goes.
+///
+/// Each may be as long as a frame, and none of them need be right: 8 hold a pair or two with the data around them.
+pub const STRAYS_PER_FLOW: usize = 8;
+
+/// Flows of which such segments are held; those of the one that began first go. Their bytes count as buffered, within
+/// [`Limits::total_bytes`]. More than 1,024 flows at once that lost a window are an outage of the tap.
+pub const STRAYING_FLOWS: usize = 1024;
 
 /// Letters of a connection's history.
 ///

@@ -84,6 +84,16 @@ fn streams_are_those_on_which_all_other_tools_agree() {
     assert!(report.is_empty(), "\n{report}");
 }
 
+#[test]
+fn a_stream_of_which_the_tap_lost_gigabytes_is_as_long_as_zeek_says() {
+    let Some(folder) = shared("corpus") else { return };
+    let streams = replay(&folder.join("pcaps/zk-seqwrap-bigtransfer.pcap"), Config::default());
+    let missed = streams.missed.values().copied().collect::<Vec<u64>>();
+    assert_eq!(missed, [5_416_642_848]);
+    let delivered = streams.between("192.168.56.101:37150", "192.168.56.1:59764").concat().len();
+    assert_eq!(delivered, 23_822);
+}
+
 /// Compares with the directions on which the tools agree and gives how many there are.
 fn compare(folder: &Path, name: &str, streams: &Streams, report: &mut String) -> usize {
     let oracle = fs::read_to_string(folder.join(format!("oracle/{name}.json"))).unwrap();

@@ -36,6 +36,8 @@ pub(crate) struct Streams {
     pub(crate) conflicts: BTreeMap<(String, String), Vec<(u64, u32)>>,
     /// Bytes that were readable before the first gap.
     pub(crate) before_gap: BTreeMap<(String, String), usize>,
+    /// Bytes in gaps, by sender and receiver.
+    pub(crate) missed: BTreeMap<(String, String), u64>,
     /// Flows that ended.
     pub(crate) ended: u64,
     /// What became of the packets.
@@ -99,6 +101,7 @@ impl Handler for Streams {
             Some(EventKind::Gap) => {
                 let ends = Self::ends(call, view);
                 let before = self.between(&ends.0, &ends.1).concat().len();
+                *self.missed.entry(ends.clone()).or_default() += u64::from(call.length);
                 self.before_gap.entry(ends).or_insert(before);
             }
             Some(EventKind::Conflict) => {

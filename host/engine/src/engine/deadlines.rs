@@ -76,7 +76,8 @@ impl Engine {
     fn settle_deadline(&mut self, index: u32, due: Nanos, handler: &mut dyn Handler) {
         self.view.clock = self.view.clock.max(due);
         let Some(flow) = self.view.flows.get(index) else { return };
-        let hole = Direction::BOTH.into_iter().find(|direction| flow.stream(*direction).gap_deadline == due);
+        let hole =
+            Direction::BOTH.into_iter().find(|direction| flow.stream(*direction).gap_deadline() == due);
         if let Some(direction) = hole {
             self.give_up(index, direction, GiveUp::Awaited, due, handler);
             if self.view.flows.get(index).is_some_and(Flow::is_over) {

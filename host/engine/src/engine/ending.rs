@@ -18,6 +18,10 @@ impl Engine {
         }
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         flow.end = Some(reason);
+        if flow.marks.straying {
+            let id = flow.id(index);
+            self.forget_strays(id);
+        }
         self.counters.ended[usize::from(reason.number())] += 1;
         let raised = [Raised { kind: EventKind::ConnEnd, offset: 0, length: 0, reason: reason.number() }];
         let pass = Pass {

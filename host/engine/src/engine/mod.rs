@@ -11,6 +11,7 @@ mod records;
 mod reopening;
 mod segment;
 mod sight;
+mod strays;
 mod streams;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use sluice_wire::IpAddress;
 
 use self::reopening::Reopenings;
 use self::sight::Sight;
+use self::strays::Strays;
 use crate::counters::Counters;
 use crate::defrag::Defragmenter;
 use crate::event::{Definitions, Handler, Monitors, Pass, TenantId, TimerSpec, Wishes};
@@ -164,6 +166,7 @@ pub struct Engine {
     has_begun: bool,
     excused: Vec<Excused>,
     reopenings: Reopenings,
+    strays: Strays,
 }
 
 impl fmt::Debug for Engine {
@@ -198,6 +201,7 @@ impl Engine {
             has_begun: false,
             excused: Vec::new(),
             reopenings: Reopenings::default(),
+            strays: Strays::default(),
         }
     }
 

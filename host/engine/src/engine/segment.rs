@@ -86,16 +86,17 @@ impl Engine {
             // What opens a flow counts, whatever it is.
             self.observe(index, sender, tcp, if is_first { Class::Accept } else { class });
         }
-        match class {
-            Class::Refuse(reason) if !is_first => {
-                self.note_refused_syn(index, sender, tcp, reason);
-                self.refuse(index, sender, tcp, reason, handler);
-            }
-            Class::Accept | Class::Repeated | Class::KeepAlive | Class::Refuse(_) => {
-                let segment = Segment { index, sender, tcp, now, class };
-                self.track(&segment, is_first, handler);
-            }
+        let segment = Segment { index, sender, tcp, now, class };
+        let Class::Refuse(reason) = class else { return self.track(&segment, is_first, handler) };
+        if is_first {
+            return self.track(&segment, is_first, handler);
         }
+        self.note_refused_syn(index, sender, tcp, reason);
+        if self.goes_on_elsewhere(index, sender, tcp, reason, handler) {
+            let segment = Segment { class: Class::Accept, ..segment };
+            return self.track(&segment, false, handler);
+        }
+        self.refuse(index, sender, tcp, reason, handler);
     }
 
     /// The receiving host would ignore the segment: it is counted, and `packet-in` says why.
@@ -112,9 +113,6 @@ impl Engine {
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let sent = flow.sent_mut(sender);
         sent.refused = sent.refused.saturating_add(1);
-        if matches!(reason, RefuseReason::OutOfWindow | RefuseReason::AckFuture | RefuseReason::AckOld) {
-            flow.note_stray(sender);
-        }
         self.locate(index, sender, tcp);
         if reason == RefuseReason::AfterEnd {
             return;
@@ -141,7 +139,7 @@ impl Engine {
         }
     }
 
-    fn track(&mut self, segment: &Segment<'_>, is_first: bool, handler: &mut dyn Handler) {
+    pub(super) fn track(&mut self, segment: &Segment<'_>, is_first: bool, handler: &mut dyn Handler) {
         self.counters.packets.tracked += 1;
         let Segment { index, sender, tcp, now, .. } = *segment;
         let Some(flow) = self.view.flows.get(index) else { return };
@@ -173,6 +171,10 @@ impl Engine {
         let ip_len = self.view.packet.as_ref().map_or(0, |packet| packet.headers.ip_total_len);
         let Some(flow) = self.view.flows.get_mut(segment.index) else { return };
         flow.note_packet(segment.sender, ip_len, segment.tcp.payload_len, segment.now);
+        if flow.marks.straying {
+            let id = flow.id(segment.index);
+            self.forget_strays(id);
+        }
     }
 
     fn run_sender(
@@ -232,6 +234,7 @@ impl Engine {
         let completes = self.completes(segment);
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let left = tcp::receive(flow, sender, tcp, completes, deadline);
+        flow.stream_mut(sender.other().sends()).charge_wait(&mut self.budget);
         let repeats = examined.repeated.is_some() || segment.class == Class::Repeated;
         self.counters.unverifiable_bytes += examined.unverifiable;
         if repeats || !self.is_unheard(segment, Hook::Receiver, is_first, left) {

@@ -177,7 +177,7 @@ impl Engine {
         for direction in Direction::BOTH {
             let Some(flow) = self.view.flows.get(segment.index) else { return };
             let stream = flow.stream(direction);
-            let is_over = stream.gap_deadline != Nanos::NEVER
+            let is_over = stream.gap_deadline() != Nanos::NEVER
                 && stream.highest().saturating_sub(stream.next()) > GAP_GRACE_BYTES;
             if is_over {
                 self.give_up(segment.index, direction, GiveUp::Seen, segment.now, handler);

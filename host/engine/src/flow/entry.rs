@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::queue::Class;
 use super::{Account, EndReason, Endpoint, FlowId, FlowKey};
 use crate::event::TenantId;
-use crate::limits::{STRAYS_UNTIL_LOSSY, Timeouts};
+use crate::limits::Timeouts;
 use crate::reassembly::{Level, Stream};
 use crate::tcp::{Stack, TcpState};
 use crate::{Direction, Nanos, Side};
@@ -64,8 +64,10 @@ pub struct Marks {
     pub unsigned: bool,
     /// Both sides have sent something.
     pub two_sided: bool,
-    /// The tap lost more than a window: windows say nothing any more.
+    /// The tap lost more than a window once, and the flow went on behind it.
     pub lossy: bool,
+    /// Segments beyond the windows are held, in case that the flow goes on there.
+    pub straying: bool,
     /// A SYN with another number came, which its receiver may answer as a new connection.
     pub reopening: bool,
     /// An attachment was stopped since the levels were computed.
@@ -97,8 +99,6 @@ pub struct Flow {
     pub retains: bool,
     /// Who sent the last segment that counted.
     pub(crate) last_sender: Side,
-    /// Segments of each side beyond the windows since the last one that fitted.
-    pub(crate) strays: [u8; 2],
     pub(crate) class: Class,
     pub(crate) previous: u32,
     pub(crate) next: u32,
@@ -135,7 +135,6 @@ impl Flow {
             interest: 0,
             retains: false,
             last_sender: sender,
-            strays: [0; 2],
             class: Class::None,
             previous: u32::MAX,
             next: u32::MAX,
@@ -233,7 +232,6 @@ impl Flow {
     #[inline]
     pub(crate) fn note_packet(&mut self, sender: Side, ip_len: u32, payload_len: u32, now: Nanos) {
         (self.last, self.last_sender) = (now, sender);
-        self.strays = [0; 2];
         self.marks.two_sided |= self.sent(sender.other()).packets > 0;
         let sent = self.sent_mut(sender);
         sent.packets = sent.packets.saturating_add(1);
@@ -248,6 +246,7 @@ impl Flow {
             |stack: &Stack| stack.state == TcpState::Established && stack.has_sent && stack.has_acknowledged;
         self.end.is_none()
             && self.marks.two_sided
+            && !self.marks.straying
             && self.stacks.iter().all(is_settled)
             && self.streams.iter().all(Stream::is_steady)
     }
@@ -322,7 +321,7 @@ impl Flow {
     /// When the first hole is given up.
     #[must_use]
     pub(crate) fn gap_deadline(&self) -> Nanos {
-        self.streams[0].gap_deadline.min(self.streams[1].gap_deadline)
+        self.streams[0].gap_deadline().min(self.streams[1].gap_deadline())
     }
 
     /// When something is due: a hole to give up, or the flow itself.
@@ -373,13 +372,6 @@ impl Flow {
             let cursor = &mut attachment.cursor[direction.index()];
             *cursor = kept.skip_gap(*cursor);
         }
-    }
-
-    /// Notes a segment that is beyond the windows as they are known.
-    pub(crate) fn note_stray(&mut self, sender: Side) {
-        let strays = &mut self.strays[sender.index()];
-        *strays = strays.saturating_add(1);
-        self.marks.lossy |= self.strays.iter().all(|strays| *strays >= STRAYS_UNTIL_LOSSY);
     }
 
     /// Memory of the flow's buffers.

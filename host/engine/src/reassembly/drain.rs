@@ -1,28 +1,28 @@
 //! What waits behind a hole becomes readable: the hole closes, or is given up.
 
 use super::{Accepted, Ahead, Budget, Level, OverlapPolicy, Payload, Step, Stream};
-use crate::Nanos;
 
 impl Stream {
     /// Delivers the segments that continue the stream. With `everything`, an urgent byte is not waited with.
     pub(super) fn drain(&mut self, accepted: &mut Accepted, everything: bool) {
-        while self.next < self.fin {
-            if self.next == self.urgent() {
+        while self.next() < self.end() {
+            if self.next() == self.urgent() {
                 if self.leave_out_urgent(accepted, everything) {
                     continue;
                 }
                 break;
             }
-            let marked = if self.urgent() > self.next { self.urgent() } else { u64::MAX };
-            let stop = self.fin.min(marked);
+            let marked = if self.urgent() > self.next() { self.urgent() } else { u64::MAX };
+            let stop = self.end().min(marked);
+            let next = self.next();
             let Some(buffer) = self.buffer.as_mut() else { break };
-            let Some((offset, bytes)) = buffer.ahead.pop_at(self.next) else { break };
+            let Some((offset, bytes)) = buffer.ahead.pop_at(next) else { break };
             let room = usize::try_from(stop - offset).unwrap_or(usize::MAX);
             let (before, behind) = bytes.split_at_checked(room).unwrap_or((&bytes, &[]));
             // Behind the FIN: came before that was known, never to be read. Behind the mark: an urgent byte first.
             buffer.ahead.fill(stop, behind);
             self.store(offset, before);
-            self.next = offset.saturating_add(before.len() as u64);
+            self.standing.set_next(offset.saturating_add(before.len() as u64));
             accepted.add_data(offset, before.len() as u64);
         }
     }
@@ -30,20 +30,20 @@ impl Stream {
     /// Gives up the hole at `next`: declares the gap and delivers what waits behind it. False if nothing waits.
     pub(super) fn skip_hole(&mut self, accepted: &mut Accepted) -> bool {
         let Some(first) = self.ahead().and_then(Ahead::first) else { return false };
-        let before = self.next;
-        self.declare_gap(first.min(self.fin), accepted);
+        let before = self.next();
+        self.declare_gap(first.min(self.end()), accepted);
         self.drain(accepted, true);
-        self.next > before
+        self.next() > before
     }
 
     /// Declares everything from `next` to `until` missing.
     fn declare_gap(&mut self, until: u64, accepted: &mut Accepted) {
-        let (offset, len) = (self.next, until.saturating_sub(self.next));
+        let (offset, len) = (self.next(), until.saturating_sub(self.next()));
         if len == 0 {
             return;
         }
         self.kept_at(offset).push_gap(len);
-        self.next = until;
+        self.standing.set_next(until);
         accepted.steps.push(Step::Gap { offset, len });
     }
 
@@ -51,16 +51,16 @@ impl Stream {
     pub fn give_up(&mut self, until: u64, budget: &mut Budget) -> Accepted {
         let mut accepted = Accepted::default();
         if self.level == Level::Full && self.is_anchored() {
-            while self.next < until {
+            while self.next() < until {
                 let waiting = self.ahead().and_then(Ahead::first).unwrap_or(u64::MAX);
-                self.declare_gap(waiting.min(until).min(self.fin), &mut accepted);
+                self.declare_gap(waiting.min(until).min(self.end()), &mut accepted);
                 self.drain(&mut accepted, true);
-                if self.next >= self.fin {
+                if self.next() >= self.end() {
                     break;
                 }
             }
         }
-        self.gap_deadline = Nanos::NEVER;
+        self.stop_waiting();
         self.recharge(budget);
         accepted
     }
@@ -70,7 +70,7 @@ impl Stream {
         let mut accepted = Accepted::default();
         while self.skip_hole(&mut accepted) {}
         if self.acknowledged() <= self.next() {
-            self.gap_deadline = Nanos::NEVER;
+            self.stop_waiting();
         }
         self.recharge(budget);
         accepted
@@ -78,7 +78,7 @@ impl Stream {
 
     /// Whether the hole in front of the stream is the one that the call before this one met.
     pub fn meets_hole_again(&mut self) -> bool {
-        let next = self.next;
+        let next = self.next();
         let Some(buffer) = self.buffer.as_mut().filter(|buffer| !buffer.ahead.is_empty()) else {
             return false;
         };
@@ -101,15 +101,15 @@ impl Stream {
             return false;
         }
         let start = u64::try_from(payload.offset).unwrap_or(0);
-        let segment = self.ahead().and_then(|ahead| ahead.linux_segment(self.fin));
-        let begin = segment.filter(|(_, end)| *end == self.fin).map_or(self.fin, |(begin, _)| begin);
-        let behind = self.fin.saturating_add(1);
-        let covers = start <= self.next || start < begin || start == begin && behind < payload.end();
-        self.next < self.fin && behind <= payload.end() && covers
+        let segment = self.ahead().and_then(|ahead| ahead.linux_segment(self.end()));
+        let begin = segment.filter(|(_, end)| *end == self.end()).map_or(self.end(), |(begin, _)| begin);
+        let behind = self.end().saturating_add(1);
+        let covers = start <= self.next() || start < begin || start == begin && behind < payload.end();
+        self.next() < self.end() && behind <= payload.end() && covers
     }
 
     /// The FIN seen does not count any more; the stream ends at `fin`, or it is not known where.
     pub fn lose_fin(&mut self, fin: Option<u64>) {
-        self.fin = fin.unwrap_or(u64::MAX);
+        self.standing.set_fin(fin);
     }
 }

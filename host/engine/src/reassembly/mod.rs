@@ -14,6 +14,7 @@ mod linux;
 mod overlap;
 mod payload;
 mod policy;
+mod standing;
 mod stream;
 mod tree;
 mod urgent;

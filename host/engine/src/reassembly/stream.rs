@@ -1,6 +1,7 @@
 //! The stream itself: where it stands, what waits, what is missing.
 
 use super::ahead::SEGMENT_COST;
+use super::standing::Standing;
 use super::urgent::UNMARKED;
 use super::{Accepted, Ahead, Budget, Counted, Kept, Level, OverlapPolicy, Payload, Rules, Step};
 use crate::Nanos;
@@ -14,6 +15,8 @@ pub(crate) struct Buffer {
     syn_data: Box<[u8]>,
     /// The byte that an urgent pointer marks.
     urgent: Option<u64>,
+    /// When and up to where missing bytes are given up, if some are known to be missing.
+    wait: Option<Wait>,
     /// Where the stream stood when a sweep for holes met it last.
     pub(super) met: Option<u64>,
     /// Bytes and segments that the budget counts for it.
@@ -36,52 +39,48 @@ impl Buffer {
 
     /// Whether nothing is held and nothing is waited for.
     fn is_idle(&self) -> bool {
-        self.kept.is_empty() && self.ahead.is_empty() && self.syn_data.is_empty() && self.urgent.is_none()
+        self.kept.is_empty() && self.is_plain()
+    }
+
+    /// Whether nothing is held but bytes in order, and nothing is waited for.
+    fn is_plain(&self) -> bool {
+        self.ahead.is_empty() && self.syn_data.is_empty() && self.urgent.is_none() && self.wait.is_none()
     }
 }
 
+/// The wait for bytes that the receiver acknowledged and nobody saw.
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    deadline: Nanos,
+    until: u64,
+}
+
 /// One direction of a flow. See the module.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Stream {
-    origin: SeqNumber,
+    pub(super) standing: Standing,
+    pub(crate) buffer: Option<Box<Buffer>>,
     is_anchored: bool,
     /// How much is done for this direction.
     pub level: Level,
     /// How it is read, as the operator decides.
     pub rules: Rules,
-    /// Low half of the offset up to which bytes are given up at `gap_deadline`.
-    awaited: u32,
-    pub(super) next: u64,
-    highest: u64,
-    acknowledged: u64,
-    pub(super) fin: u64,
-    /// When the hole at `next` is given up; [`Nanos::NEVER`] while nothing is known to be missing.
-    pub gap_deadline: Nanos,
-    pub(crate) buffer: Option<Box<Buffer>>,
-}
-
-impl Default for Stream {
-    fn default() -> Self {
-        Self {
-            origin: SeqNumber(0),
-            is_anchored: false,
-            level: Level::State,
-            rules: Rules::default(),
-            awaited: 0,
-            next: 0,
-            highest: 0,
-            acknowledged: 0,
-            fin: u64::MAX,
-            gap_deadline: Nanos::NEVER,
-            buffer: None,
-        }
-    }
 }
 
 impl Stream {
     /// Sets the sequence number of the byte at offset 0.
+    ///
+    /// A stream of which something was seen keeps the one that it has: a SYN-ACK that comes late, or that is forged,
+    /// would move bytes that readers have had to other places.
     pub fn anchor(&mut self, origin: SeqNumber) {
-        (self.origin, self.is_anchored) = (origin, true);
+        if self.is_anchored && (self.highest() > 0 || self.standing.has_fin()) {
+            return;
+        }
+        self.standing.set_origin(origin);
+        self.is_anchored = true;
+        // What was acknowledged was measured from another byte.
+        self.standing.cap_acknowledged(0);
+        self.stop_waiting();
     }
 
     /// Whether it is known where the stream begins.
@@ -93,8 +92,8 @@ impl Stream {
     /// The offset that a sequence number means: the one nearest to where the stream stands.
     #[must_use]
     pub fn offset_of(&self, seq: SeqNumber) -> i64 {
-        let distance = seq.distance_from(self.seq_of(self.next));
-        i64::try_from(self.next).unwrap_or(i64::MAX).saturating_add(i64::from(distance))
+        let distance = seq.distance_from(self.seq_of(self.next()));
+        i64::try_from(self.next()).unwrap_or(i64::MAX).saturating_add(i64::from(distance))
     }
 
     /// The sequence number of an offset.
@@ -102,55 +101,83 @@ impl Stream {
     pub fn seq_of(&self, offset: u64) -> SeqNumber {
         // Sequence numbers are offsets modulo 2^32.
         #[expect(clippy::cast_possible_truncation, reason = "the low half is what a sequence number is")]
-        self.origin.add(offset as u32)
+        self.standing.origin().add(offset as u32)
     }
 
     /// The next expected byte: everything before it was delivered or declared missing.
+    #[inline]
     #[must_use]
     pub const fn next(&self) -> u64 {
-        self.next
+        self.standing.next()
     }
 
-    /// Offset behind the furthest byte seen.
+    /// Offset behind the furthest byte seen or given up.
     #[must_use]
-    pub const fn highest(&self) -> u64 {
-        self.highest
+    pub fn highest(&self) -> u64 {
+        self.standing.highest()
     }
 
-    /// The furthest byte that the receiver acknowledged.
+    /// The furthest byte that the receiver acknowledged, if it lies ahead; else the next expected one.
     #[must_use]
-    pub const fn acknowledged(&self) -> u64 {
-        self.acknowledged
+    pub fn acknowledged(&self) -> u64 {
+        self.standing.acknowledged()
     }
 
     /// Offset of the FIN, if one was seen.
     #[must_use]
-    pub const fn fin(&self) -> Option<u64> {
-        if self.fin == u64::MAX { None } else { Some(self.fin) }
+    pub fn fin(&self) -> Option<u64> {
+        self.standing.fin()
+    }
+
+    /// Offset of the FIN, beyond all others if none was seen.
+    pub(super) fn end(&self) -> u64 {
+        self.standing.fin().unwrap_or(u64::MAX)
     }
 
     /// The sender's stream ends at `offset`. The first FIN seen stands.
     ///
     /// True if the receiver has acknowledged it already, which is how it looks where one direction is seen late.
     pub fn set_fin(&mut self, offset: u64) -> bool {
-        if self.fin != u64::MAX {
+        if self.standing.has_fin() {
             return false;
         }
-        self.fin = offset;
-        self.highest = self.highest.max(offset);
-        let is_acknowledged = self.acknowledged > offset;
+        self.standing.set_fin(Some(offset));
+        self.standing.raise_highest(offset);
+        let is_acknowledged = self.acknowledged() > offset;
         // What the ACK covered beyond the last byte was the FIN: nothing is missing there.
-        self.acknowledged = self.acknowledged.min(offset);
-        if self.acknowledged <= self.received() {
-            self.gap_deadline = Nanos::NEVER;
-        }
+        self.standing.cap_acknowledged(offset);
+        self.stop_waiting_if_received();
         is_acknowledged
+    }
+
+    /// When the hole at `next` is given up; [`Nanos::NEVER`] while nothing is known to be missing.
+    #[inline]
+    #[must_use]
+    pub fn gap_deadline(&self) -> Nanos {
+        let wait = self.buffer.as_ref().and_then(|buffer| buffer.wait);
+        wait.map_or(Nanos::NEVER, |wait| wait.deadline)
+    }
+
+    /// Nothing is waited for any more.
+    #[inline]
+    pub(super) fn stop_waiting(&mut self) {
+        if let Some(buffer) = self.buffer.as_mut() {
+            buffer.wait = None;
+        }
+    }
+
+    /// Nothing is waited for if all that was acknowledged is there.
+    #[inline]
+    pub(super) fn stop_waiting_if_received(&mut self) {
+        if self.acknowledged() <= self.received() {
+            self.stop_waiting();
+        }
     }
 
     /// Whether a FIN was seen and nothing is missing before it.
     #[must_use]
-    pub const fn is_complete(&self) -> bool {
-        self.next == self.fin
+    pub fn is_complete(&self) -> bool {
+        self.fin() == Some(self.next())
     }
 
     /// The byte that an urgent pointer marks, or [`UNMARKED`]. Few streams ever have one, so it lies with the buffers.
@@ -168,19 +195,13 @@ impl Stream {
     /// Whether nothing is missing, waited for, or out of the ordinary, and no end is in sight.
     #[inline]
     pub(crate) fn is_steady(&self) -> bool {
-        let is_plain = |buffer: &Buffer| {
-            buffer.ahead.is_empty() && buffer.syn_data.is_empty() && buffer.urgent.is_none()
-        };
-        self.fin == u64::MAX
-            && self.gap_deadline == Nanos::NEVER
-            && self.buffer.as_deref().is_none_or(is_plain)
+        !self.standing.has_fin() && self.buffer.as_deref().is_none_or(Buffer::is_plain)
     }
 
     /// Moves a steady stream on by `len` bytes that came in order.
     #[inline]
     pub(crate) fn advance(&mut self, len: u64) {
-        self.next = self.next.saturating_add(len);
-        self.highest = self.highest.max(self.next);
+        self.standing.set_next(self.next().saturating_add(len));
     }
 
     /// Whether bytes wait behind a hole.
@@ -236,30 +257,39 @@ impl Stream {
     /// The receiver acknowledged everything before `offset`. If bytes before it were not seen, the wait for them ends
     /// at `deadline`; bytes acknowledged while others are waited for have a wait of their own when that is over, so
     /// that no byte waits longer than twice, and none that comes late is given up with those that were lost.
+    #[inline]
     pub fn acknowledge(&mut self, offset: u64, deadline: Nanos) {
-        self.acknowledged = self.acknowledged.max(offset.min(self.fin));
-        if self.level != Level::Full || self.acknowledged.min(self.fin) <= self.received() {
-            self.gap_deadline = Nanos::NEVER;
-        } else if self.gap_deadline == Nanos::NEVER || self.awaited() <= self.received() {
-            (self.gap_deadline, self.awaited) = (deadline, low_half(self.acknowledged));
+        self.standing.raise_acknowledged(offset.min(self.end()));
+        if self.level != Level::Full || self.acknowledged() <= self.received() {
+            self.stop_waiting();
+        } else if self.gap_deadline() == Nanos::NEVER || self.awaited() <= self.received() {
+            let until = self.acknowledged();
+            self.buffer.get_or_insert_default().wait = Some(Wait { deadline, until });
         }
     }
 
-    /// Offset up to which missing bytes are given up at `gap_deadline`.
+    /// Offset up to which missing bytes are given up at the [deadline](Stream::gap_deadline).
     #[must_use]
     pub fn awaited(&self) -> u64 {
-        // What is acknowledged is less than half the sequence space away: `offset_of` measured it so.
-        let distance = self.awaited.wrapping_sub(low_half(self.next)).cast_signed();
-        self.next.saturating_add(u64::try_from(distance).unwrap_or(0)).min(self.acknowledged)
+        let wait = self.buffer.as_ref().and_then(|buffer| buffer.wait);
+        wait.map_or(self.next(), |wait| wait.until.min(self.acknowledged()))
+    }
+
+    /// Tells the budget of a buffer that holds nothing but a wait.
+    #[inline]
+    pub(crate) fn charge_wait(&mut self, budget: &mut Budget) {
+        if self.buffer.as_ref().is_some_and(|buffer| buffer.charged.0 == 0) {
+            self.recharge(budget);
+        }
     }
 
     /// Where the stream will stand once `payload` is in, if no limit interferes.
     #[must_use]
     pub fn reach(&self, payload: Payload<'_>) -> u64 {
         let start = u64::try_from(payload.offset).unwrap_or(0);
-        let end = payload.end().min(self.fin);
+        let end = payload.end().min(self.end());
         if start > self.received() && self.level == Level::Full {
-            return self.next;
+            return self.next();
         }
         let mut reached = end.max(self.received());
         for (start, len) in self.ahead().into_iter().flat_map(Ahead::runs) {
@@ -274,17 +304,16 @@ impl Stream {
     /// Counts a payload of which nobody wants the bytes. A hole is stepped over.
     pub fn count(&mut self, offset: i64, wire_len: u32) -> Counted {
         let all_end = u64::try_from(offset.saturating_add(i64::from(wire_len))).unwrap_or(0);
-        let (start, end) = (u64::try_from(offset).unwrap_or(0), all_end.min(self.fin));
+        let (start, end) = (u64::try_from(offset).unwrap_or(0), all_end.min(self.end()));
         let mut counted = Counted {
             before_start: offset.min(0).unsigned_abs().min(u64::from(wire_len)),
             after_fin: all_end.saturating_sub(end.max(start)),
             ..Counted::default()
         };
         if start < end {
-            let from = self.next.clamp(start, end);
+            let from = self.next().clamp(start, end);
             (counted.duplicate, counted.delivered) = (from - start, end - from);
-            self.highest = self.highest.max(end);
-            self.next = self.next.max(end);
+            self.standing.set_next(end);
         }
         counted
     }
@@ -293,36 +322,34 @@ impl Stream {
     pub fn accept(&mut self, payload: Payload<'_>, limits: &Limits, budget: &mut Budget) -> Accepted {
         let mut accepted = Accepted::default();
         let start = u64::try_from(payload.offset).unwrap_or(0);
-        let end = payload.end().min(self.fin);
+        let end = payload.end().min(self.end());
         accepted.before_start = payload.offset.min(0).unsigned_abs().min(u64::from(payload.wire_len));
         accepted.after_fin = payload.end().saturating_sub(end.max(start));
         if end <= start {
             return accepted;
         }
-        self.highest = self.highest.max(end);
+        self.standing.raise_highest(end);
         if end <= self.received() {
             accepted.duplicate = end - start;
         } else if self.level != Level::Full {
             let counted = self.count(payload.offset, payload.wire_len);
             accepted.duplicate = counted.duplicate;
             accepted.steps.push(Step::Data { offset: end - counted.delivered, len: counted.delivered });
-        } else if start <= self.next && !self.has_hole() && !self.is_marked_before(end) {
+        } else if start <= self.next() && !self.has_hole() && !self.is_marked_before(end) {
             self.accept_in_order(start, end, payload, &mut accepted);
         } else {
             self.accept_out_of_order(start, end, payload, &mut accepted, limits, budget);
         }
-        if self.acknowledged <= self.received() {
-            self.gap_deadline = Nanos::NEVER;
-        }
+        self.stop_waiting_if_received();
         accepted
     }
 
     /// The common case: the payload continues the stream. Its bytes are lent from the packet.
     fn accept_in_order(&mut self, start: u64, end: u64, payload: Payload<'_>, accepted: &mut Accepted) {
-        accepted.duplicate = self.next - start;
-        let have = payload.captured(self.next, end).len() as u64;
-        let offset = self.next;
-        self.next = end;
+        accepted.duplicate = self.next() - start;
+        let have = payload.captured(self.next(), end).len() as u64;
+        let offset = self.next();
+        self.standing.set_next(end);
         if have > 0 {
             accepted.steps.push(Step::Data { offset, len: have });
             accepted.loan_from = usize::try_from(i128::from(offset) - i128::from(payload.offset)).ok();
@@ -428,9 +455,4 @@ impl Stream {
             buffer.recharge(budget);
         }
     }
-}
-
-/// The low half of an offset: what its sequence number is made of.
-const fn low_half(offset: u64) -> u32 {
-    (offset & 0xffff_ffff) as u32
 }

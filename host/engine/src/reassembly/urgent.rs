@@ -41,16 +41,17 @@ impl Stream {
     /// Leaves out the urgent byte at `next`, if it is there and `everything` is to be read or something is behind it.
     /// False if it waits on.
     pub(super) fn leave_out_urgent(&mut self, accepted: &mut Accepted, everything: bool) -> bool {
-        let (offset, behind) = (self.next, self.next.saturating_add(1));
+        let (offset, behind) = (self.next(), self.next().saturating_add(1));
+        let is_end = self.end() == behind;
         let Some(buffer) = self.buffer.as_mut() else { return false };
-        let is_followed = self.fin == behind || !buffer.ahead.read(behind, 1).is_empty();
+        let is_followed = is_end || !buffer.ahead.read(behind, 1).is_empty();
         if !(is_followed || everything) {
             return false;
         }
         let Some((_, bytes)) = buffer.ahead.pop_at(offset) else { return false };
         buffer.ahead.fill(behind, bytes.get(1..).unwrap_or(&[]));
         self.kept_at(offset).push_gap(1);
-        self.next = behind;
+        self.standing.set_next(behind);
         self.set_urgent(None);
         accepted.urgent += 1;
         if self.rules.urgent == Urgent::Gap {

@@ -124,7 +124,7 @@ fn classify_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
     if own.state == TcpState::SynSent && !is_after_own_syn(own, tcp.seq) {
         return Class::Refuse(RefuseReason::NotSynchronized);
     }
-    let is_known = !flow.is_partial() && !flow.marks.lossy;
+    let is_known = !flow.is_partial();
     let unfit =
         if peer.state == TcpState::SynReceived && is_known { unfit_for_handshake(peer, tcp) } else { None };
     if let Some(reason) = unfit
@@ -133,7 +133,7 @@ fn classify_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
     {
         return Class::Refuse(reason);
     }
-    if is_beyond_window(flow, own, peer, tcp) {
+    if !fits_window(flow, sender, tcp) {
         return Class::Refuse(RefuseReason::OutOfWindow);
     }
     if tcp.flags.contains(TcpFlags::FIN) {
@@ -150,19 +150,6 @@ fn classify_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
     if is_keep_alive(own, peer, tcp) { Class::KeepAlive } else { Class::Accept }
 }
 
-/// Whether a segment lies right of what the receiver can have offered.
-#[inline]
-fn is_beyond_window(flow: &Flow, own: &Stack, peer: &Stack, tcp: &TcpHeader) -> bool {
-    let is_known = !flow.is_partial() && !flow.marks.lossy;
-    if !is_known || !peer.has_acknowledged || !own.has_sent || peer.window_max == 0 {
-        return false;
-    }
-    let distance = tcp.seq.distance_from(peer.acknowledged);
-    let slack = peer.window_max.max(WINDOW_UNSCALED);
-    // Twice the window: the receiver's newest window update may still be on its way to the observer.
-    u32::try_from(distance).is_ok_and(|distance| distance > slack.saturating_mul(2))
-}
-
 /// Whether nothing speaks against a segment that acknowledges what is known to be sent, and it tells of no holes.
 #[inline]
 pub(crate) fn is_unremarkable(flow: &Flow, sender: Side, tcp: &TcpHeader) -> bool {
@@ -171,7 +158,7 @@ pub(crate) fn is_unremarkable(flow: &Flow, sender: Side, tcp: &TcpHeader) -> boo
         && tcp.options.sack_blocks == 0
         && !own.has_sack_edge
         && unacceptable_timestamp(own, peer, tcp).is_none()
-        && !is_beyond_window(flow, own, peer, tcp)
+        && fits_window(flow, sender, tcp)
 }
 
 /// Whether the ACK that the observer saw before this FIN may have been the one for it: it covers the FIN and no more,
@@ -209,12 +196,25 @@ fn unacceptable_timestamp(own: &Stack, peer: &Stack, tcp: &TcpHeader) -> Option<
     (negotiated && is_older).then_some(RefuseReason::Paws)
 }
 
-fn unacceptable_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Option<RefuseReason> {
-    if flow.marks.lossy {
-        return None;
-    }
+/// Whether a segment does not lie right of the receive window, as far as it is known.
+pub(crate) fn fits_window(flow: &Flow, sender: Side, tcp: &TcpHeader) -> bool {
     let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
-    let reach = own.window_max.max(WINDOW_UNSCALED);
+    if flow.is_partial() || !peer.has_acknowledged || !own.has_sent || peer.window_max == 0 {
+        return true;
+    }
+    // Twice the window: the receiver's newest window update may still be on its way to the observer.
+    let distance = tcp.seq.distance_from(peer.acknowledged);
+    u32::try_from(distance).map_or(true, |distance| distance <= reach(peer).saturating_mul(2))
+}
+
+/// The largest window that a host has told, or may be assumed to have had.
+pub(crate) fn reach(stack: &Stack) -> u32 {
+    stack.window_max.max(WINDOW_UNSCALED)
+}
+
+fn unacceptable_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Option<RefuseReason> {
+    let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
+    let reach = reach(own);
     if peer.has_sent {
         // The peer cannot have sent more than this host's window beyond what it is known to have sent, and nothing at
         // all behind its FIN.
@@ -227,7 +227,7 @@ fn unacceptable_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Option<Refuse
     if own.has_acknowledged {
         let behind = own.acknowledged.distance_from(tcp.ack);
         // Nor older than the stream: Linux takes no ACK for bytes that were never sent (CVE-2023-52881).
-        let acknowledged = flow.stream(sender.other().sends()).acknowledged();
+        let acknowledged = flow.stream(sender.other().sends()).offset_of(own.acknowledged).max(0);
         let is_whole = !flow.is_partial();
         let reach = if is_whole { reach.min(u32::try_from(acknowledged).unwrap_or(u32::MAX)) } else { reach };
         if u32::try_from(behind).is_ok_and(|behind| behind > reach) {

@@ -8,7 +8,7 @@ mod state;
 mod track;
 
 pub use classify::{Class, classify};
-pub(crate) use classify::{acknowledges_syn, is_unremarkable};
+pub(crate) use classify::{acknowledges_syn, fits_window, is_unremarkable, reach};
 pub use refuse::RefuseReason;
 pub use stack::Stack;
 pub use state::{StateInput, TcpState};

@@ -234,15 +234,6 @@ impl End {
         ahead > 0
     }
 
-    /// Takes payload far ahead for the stream's.
-    pub(super) fn jump(&mut self, start: SeqNumber, len: u32) {
-        let from = self.position(start);
-        self.sent = self.sent.max(from.saturating_add(i64::from(len)));
-        if let Ok(offset) = u64::try_from(from.saturating_sub(1)) {
-            self.seen.add(offset, u64::from(len));
-        }
-    }
-
     /// Payload bytes that it sent, by sequence numbers: those that nobody saw included.
     pub(super) fn size(&self) -> u64 {
         let end = self.sent.max(self.acked);

@@ -148,47 +148,52 @@ impl Account {
         let (own, peer) = if sender == Side::Client { (client, server) } else { (server, client) };
         own.packets = own.packets.saturating_add(1);
         own.ip_bytes = own.ip_bytes.saturating_add(u64::from(ip_len));
-        let is_over = matches!(class, Class::Refuse(RefuseReason::AfterEnd));
-        let is_refused = !is_over && matches!(class, Class::Refuse(_));
-        // Nothing is there yet that it could do harm to.
-        let is_attempt = (own.phase == Phase::SynSent || own.is_unsure)
-            && matches!(peer.phase, Phase::Inactive | Phase::Partial);
-        own.is_unsure |= is_refused && is_attempt;
-        let counts = !is_refused || is_attempt || strays::agree(own, peer, packet, &mut self.history);
-        if counts {
-            own.begin(tcp);
-        }
         own.write(tcp, &mut self.history);
-        let has = |flag| tcp.flags.contains(flag);
         let is_open = peer.phase != Phase::Closed && own.phase != Phase::Reset;
-        if tcp.window == 0 && !has(TcpFlags::RST) && is_open && own.zero_windows.note() {
+        let is_rst = tcp.flags.contains(TcpFlags::RST);
+        if tcp.window == 0 && !is_rst && is_open && own.zero_windows.note() {
             self.history.add_of(sender, b'W');
         }
         if !(own.is_closed && peer.is_closed) {
             self.last = self.last.max(now);
         }
-        // Behind the end of a connection anybody may send anything: it continues the stream if it is near.
-        let from = own.position(tcp.seq);
-        let is_near =
-            from.abs_diff(own.sent) <= u64::from(STRIDE_MAX.unsigned_abs()) || own.phase == Phase::Inactive;
-        if !counts || is_over && !is_near {
-            return;
+        let is_refused = matches!(class, Class::Refuse(reason) if reason != RefuseReason::AfterEnd);
+        // Nothing is there yet that it could do harm to.
+        let is_attempt = (own.phase == Phase::SynSent || own.is_unsure)
+            && matches!(peer.phase, Phase::Inactive | Phase::Partial);
+        own.is_unsure |= is_refused && is_attempt;
+        if !is_refused || is_attempt || strays::agree(own, peer, packet, &mut self.history) {
+            take(own, peer, packet, &mut self.history);
         }
-        if has(TcpFlags::FIN) {
-            own.fin = Some(from.saturating_add(end::span(tcp)));
-        }
-        let acknowledged = has(TcpFlags::ACK).then(|| acknowledge(own, peer, tcp, is_over, now));
-        let is_new = own.advance(tcp, from, &mut self.history);
-        own.time(tcp, is_new, now);
-        phases::step(own, peer, tcp);
-        if let Some(position) = acknowledged {
-            // After the step: what the ACK in an RST reveals is not worth believing.
-            reveal(own, peer, position, &mut self.history);
-        }
-        take_payload(own, tcp, from, class);
-        own.settle(peer);
-        peer.settle(own);
     }
+}
+
+/// What a segment that counts makes of both ends.
+fn take(own: &mut End, peer: &mut End, packet: &Observed<'_>, history: &mut History) {
+    let Observed { tcp, class, now, .. } = *packet;
+    let is_over = class == Class::Refuse(RefuseReason::AfterEnd);
+    own.begin(tcp);
+    let from = own.position(tcp.seq);
+    // Behind the end of a connection anybody may send anything: it continues the stream if it is near.
+    let is_near = from.abs_diff(own.sent) <= u64::from(STRIDE_MAX.unsigned_abs());
+    if is_over && !is_near {
+        return;
+    }
+    if tcp.flags.contains(TcpFlags::FIN) {
+        own.fin = Some(from.saturating_add(end::span(tcp)));
+    }
+    let has_ack = tcp.flags.contains(TcpFlags::ACK);
+    let acknowledged = has_ack.then(|| acknowledge(own, peer, tcp, is_over, now));
+    let is_new = own.advance(tcp, from, history);
+    own.time(tcp, is_new, now);
+    phases::step(own, peer, tcp);
+    if let Some(position) = acknowledged {
+        // After the step: what the ACK in an RST reveals is not worth believing.
+        reveal(own, peer, position, history);
+    }
+    take_payload(own, tcp, from, class);
+    own.settle(peer);
+    peer.settle(own);
 }
 
 /// Notes an ACK with the end whose bytes it acknowledges, and gives its position there.
