@@ -12,6 +12,7 @@ mod engine {
     mod kernel_states;
     mod kernel_truth;
     mod model;
+    mod observables;
     mod overlap;
     mod record_rules;
     mod records;
