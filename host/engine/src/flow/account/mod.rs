@@ -247,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_account_takes_less_than_a_kibibyte() {
+    fn an_account_fits_into_768_bytes() {
         assert!(size_of::<Account>() <= 768, "{}", size_of::<Account>());
     }
 }
