@@ -18,7 +18,9 @@ mod engine {
     mod relations;
     mod replay;
     mod scripts;
+    mod skew;
     mod tap;
+    mod workers;
     mod wraparound;
 }
 

@@ -130,7 +130,7 @@ impl Engine {
             self.counters.bytes.syn_data_waiting.saturating_sub(earlier.len() as u64);
         let is_held = stream.next() == 0
             && stream.level == Level::Full
-            && stream.hold_syn_data(&bytes, &mut self.budget);
+            && stream.hold_syn_data(tcp.seq.add(1), &bytes, &mut self.budget);
         let held = if is_held { bytes.len() as u64 } else { 0 };
         self.counters.bytes.syn_data_waiting += held;
         self.counters.bytes.syn_data += len.saturating_sub(held);
@@ -147,7 +147,10 @@ impl Engine {
         if !stream.has_syn_data() {
             return;
         }
-        let acknowledged = u64::try_from(stream.offset_of(segment.tcp.ack)).unwrap_or(0);
+        let acknowledged = match stream.begins_with_syn_data() {
+            true => u64::try_from(stream.offset_of(segment.tcp.ack)).unwrap_or(0),
+            false => 0,
+        };
         let data = stream.take_syn_data(&mut self.budget);
         if data.is_empty() {
             return;

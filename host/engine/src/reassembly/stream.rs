@@ -13,6 +13,8 @@ pub(crate) struct Buffer {
     kept: Kept,
     pub(super) ahead: Ahead,
     syn_data: Box<[u8]>,
+    /// Sequence number of the first byte of `syn_data`.
+    syn_data_from: SeqNumber,
     /// The byte that an urgent pointer marks.
     urgent: Option<u64>,
     /// When and up to where missing bytes are given up, if some are known to be missing.
@@ -228,14 +230,16 @@ impl Stream {
         self.buffer.as_ref().map_or(0, |buffer| buffer.charged.0)
     }
 
-    /// Keeps data that came with a SYN until the SYN-ACK says whether the server took it (RFC 7413 section 4.2).
+    /// Keeps data that came with a SYN, from sequence number `from` on, until the SYN-ACK says whether the server took
+    /// it (RFC 7413 section 4.2).
     ///
     /// False if there is no room.
-    pub fn hold_syn_data(&mut self, bytes: &[u8], budget: &mut Budget) -> bool {
+    pub fn hold_syn_data(&mut self, from: SeqNumber, bytes: &[u8], budget: &mut Budget) -> bool {
         if !budget.fits(bytes.len()) {
             return false;
         }
-        self.buffer.get_or_insert_default().syn_data = bytes.into();
+        let buffer = self.buffer.get_or_insert_default();
+        (buffer.syn_data, buffer.syn_data_from) = (bytes.into(), from);
         self.recharge(budget);
         true
     }
@@ -244,6 +248,12 @@ impl Stream {
     #[must_use]
     pub fn has_syn_data(&self) -> bool {
         self.buffer.as_ref().is_some_and(|buffer| !buffer.syn_data.is_empty())
+    }
+
+    /// Whether the data that waits came with the SYN that the stream begins with, not with one of another number.
+    #[must_use]
+    pub fn begins_with_syn_data(&self) -> bool {
+        self.buffer.as_ref().is_some_and(|buffer| buffer.syn_data_from == self.origin)
     }
 
     /// Takes the data that came with a SYN.
