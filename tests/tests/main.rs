@@ -20,6 +20,7 @@ mod engine {
     mod replay;
     mod scripts;
     mod tap;
+    mod tenants;
     mod wraparound;
 }
 
