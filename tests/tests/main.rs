@@ -11,6 +11,7 @@ mod engine {
     mod hostile;
     mod kernel_states;
     mod kernel_truth;
+    mod load;
     mod model;
     mod overlap;
     mod record_rules;
@@ -20,6 +21,7 @@ mod engine {
     mod scripts;
     mod skew;
     mod tap;
+    mod tenants;
     mod workers;
     mod wraparound;
 }

@@ -101,6 +101,12 @@ impl Engine {
             if !monitor.takes(datagram) {
                 continue;
             }
+            let Some(tenant) = self.tenants.get_mut(usize::from(monitor.tenant.0)) else { continue };
+            if tenant.counters.flows >= self.config.limits.tenant_flows as u64 {
+                tenant.counters.refused_flows += 1;
+                continue;
+            }
+            tenant.counters.flows += 1;
             interest |= monitor.forest.interest();
             level = level.max(monitor.level);
             retains |= monitor.wants_retention();

@@ -319,9 +319,8 @@ impl Engine {
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         flow.step_over_gaps(direction);
         let next = flow.stream(direction).next();
-        let readers =
-            flow.attachments.iter().filter(|reader| reader.level == Level::Full && !reader.is_stopped);
-        let behind = readers.map(|reader| reader.cursor[direction.index()]).min().unwrap_or(next);
+        let Some((behind, claims)) = self.claim(index, direction, loan) else { return };
+        let Some(flow) = self.view.flows.get(index) else { return };
         let retained = if flow.retains { self.config.limits.retain_bytes as u64 } else { 0 };
         let wanted = behind.min(next.saturating_sub(retained));
         let lent = loan.filter(|loan| loan.offset.saturating_add(loan.len as u64) > wanted);
@@ -337,6 +336,7 @@ impl Engine {
             stream.store(offset, bytes);
         }
         stream.settle(wanted, self.config.limits.kept_bytes, &mut self.budget);
+        self.charge(index, direction, claims);
     }
 
     /// Forgets what stopped monitors wanted.

@@ -3,7 +3,9 @@
 use super::ahead::SEGMENT_COST;
 use super::standing::Standing;
 use super::urgent::UNMARKED;
-use super::{Accepted, Ahead, Budget, Counted, Kept, Level, OverlapPolicy, Payload, Rules, Step};
+use super::{
+    Accepted, Ahead, Budget, Claim, Claims, Counted, Kept, Level, OverlapPolicy, Payload, Rules, Step,
+};
 use crate::Nanos;
 use crate::limits::Limits;
 use sluice_wire::SeqNumber;
@@ -21,6 +23,8 @@ pub(crate) struct Buffer {
     wait: Option<Wait>,
     /// Where the stream stood when a sweep for holes met it last.
     pub(super) met: Option<u64>,
+    /// Who wants what is kept.
+    claims: Claims,
     /// Bytes and segments that the budget counts for it.
     charged: (usize, usize),
 }
@@ -253,7 +257,7 @@ impl Stream {
     /// Whether the data that waits came with the SYN that the stream begins with, not with one of another number.
     #[must_use]
     pub fn begins_with_syn_data(&self) -> bool {
-        self.buffer.as_ref().is_some_and(|buffer| buffer.syn_data_from == self.origin)
+        self.buffer.as_ref().is_some_and(|buffer| buffer.syn_data_from == self.standing.origin())
     }
 
     /// Takes the data that came with a SYN.
@@ -444,6 +448,19 @@ impl Stream {
             return;
         }
         buffer.recharge(budget);
+    }
+
+    /// Who wants what is kept.
+    #[must_use]
+    pub(crate) fn claims(&self) -> &[Claim] {
+        self.buffer.as_ref().map_or(&[], |buffer| &buffer.claims)
+    }
+
+    /// Notes who wants what is kept; nothing is noted where nothing is.
+    pub(crate) fn set_claims(&mut self, claims: Claims) {
+        if let Some(buffer) = self.buffer.as_mut() {
+            buffer.claims = claims;
+        }
     }
 
     /// Forgets all buffers; gives the bytes that waited behind a hole.
