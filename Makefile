@@ -2,10 +2,11 @@
 # make test   sets up what is missing, then formats, lints and tests everything
 # make bench  prints the tables of benches/README.md, then measures each stage; give it a quiet machine
 # make nightly runs the properties a million times each; make fuzz lets libFuzzer look for inputs for an hour a target
+# make load   attacks on memory at full size, each with a ceiling that it checks; five minutes
 # Others: setup, host, guests, fmt, lint.
 
 .DELETE_ON_ERROR:
-.PHONY: run test bench nightly fuzz setup host guests fmt lint
+.PHONY: run test bench nightly fuzz load setup host guests fmt lint
 .DEFAULT_GOAL := run
 
 # A shell that did not read the user's profile does not know where rustup puts cargo.
@@ -44,6 +45,9 @@ nightly: setup
 
 fuzz: setup
 	@scripts/fuzz.sh $(or $(SECONDS),3600)
+
+load:
+	@cargo run --release --locked --quiet -p sluice-tests --bin load
 
 setup:
 	@scripts/setup.sh

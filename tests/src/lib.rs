@@ -1,5 +1,5 @@
-//! What the tests of sluice have in common: packet scripts, bursts made by hand, a handler that reads everything, and
-//! the targets of fuzzing.
+//! What the tests of sluice have in common: packet scripts, bursts made by hand, a handler that reads everything, the
+//! targets of fuzzing, and attacks on memory.
 #![forbid(unsafe_code)]
 
 mod cases;
@@ -7,6 +7,7 @@ mod fragment;
 mod frames;
 pub mod fuzz;
 mod ledger;
+pub mod load;
 mod random;
 pub mod script;
 mod segments;

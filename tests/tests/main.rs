@@ -11,6 +11,7 @@ mod engine {
     mod hostile;
     mod kernel_states;
     mod kernel_truth;
+    mod load;
     mod model;
     mod observables;
     mod overlap;
@@ -19,7 +20,10 @@ mod engine {
     mod relations;
     mod replay;
     mod scripts;
+    mod skew;
     mod tap;
+    mod tenants;
+    mod workers;
     mod wraparound;
 }
 

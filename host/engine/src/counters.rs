@@ -225,6 +225,21 @@ pub struct PressureCounters {
     pub holes_given_up: u64,
 }
 
+/// What one tenant uses, and was refused.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct TenantCounters {
+    /// Flows that its monitors watch now, each monitor counted.
+    pub flows: u64,
+    /// Flows that a monitor of it was not given, because it watched too many.
+    pub refused_flows: u64,
+    /// Bytes kept now that it has not read.
+    pub kept_bytes: u64,
+    /// The most that it ever was.
+    pub kept_bytes_peak: u64,
+    /// Bytes that were not kept for it, because it had left too many unread.
+    pub refused_bytes: u64,
+}
+
 /// Everything that the engine counts.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counters {

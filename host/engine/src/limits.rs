@@ -118,6 +118,15 @@ pub struct Limits {
     /// One-byte segments are the cheapest way to make a host allocate, and each is a step of work once more when its
     /// hole closes, whatever its bytes take.
     pub total_segments: usize,
+    /// Flows that the monitors of one tenant watch at once, each monitor counted.
+    ///
+    /// Each flow carries a record for each monitor; a tenant with many monitors would have the host hold many times the
+    /// flow table. Flows that come when it is reached are not shown to it.
+    pub tenant_flows: usize,
+    /// Bytes kept for one tenant that it has not read, of all flows.
+    ///
+    /// A tenant that never reads would otherwise take what is kept for the others; see `engine/backlog.rs`.
+    pub tenant_bytes: usize,
     /// Bytes kept behind the readers for comparison with retransmissions, once a monitor registers `rexmit` or
     /// `conflict`.
     pub retain_bytes: usize,
@@ -143,6 +152,8 @@ impl Default for Limits {
             ahead_segments: 3072,
             total_bytes: 512 << 20,
             total_segments: 4 << 20,
+            tenant_flows: 2 << 20,
+            tenant_bytes: 128 << 20,
             retain_bytes: 16 << 10,
             fragment_datagrams: 16 << 10,
             fragment_bytes: 32 << 20,

@@ -26,6 +26,8 @@ pub(super) fn config(input: &mut Input<'_>) -> Config {
         ahead_segments: power(room >> 3, 1),
         total_bytes: power(way >> 5, 12),
         total_segments: power(way >> 5, 2),
+        tenant_flows: usize::from(sizes & 15) + 1,
+        tenant_bytes: power(room >> 1, 6),
         retain_bytes: power(sizes >> 5, 3),
         fragment_datagrams: usize::from(room >> 6) + 1,
         fragment_bytes: power(way >> 5, 9),

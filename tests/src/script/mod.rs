@@ -7,7 +7,7 @@
 //! level full                    # state, count or full (full)
 //! retain 100                    # bytes kept behind the readers
 //! limit flows 2                 # flows, half-open, kept-bytes, ahead-bytes, ahead-segments, total-bytes,
-//!                               # total-segments, fragment-datagrams, fragment-bytes
+//!                               # total-segments, tenant-flows, tenant-bytes, fragment-datagrams, fragment-bytes
 //! timeout established 10s       # a field of `Timeouts`
 //! emergency established 5s      # the same for emergencies
 //! mid-stream off                # flows without a handshake are orphans

@@ -81,6 +81,8 @@ fn set_limit(limits: &mut Limits, name: &str, value: &str) -> Result<(), &'stati
         "ahead-bytes" => limits.ahead_bytes = value,
         "ahead-segments" => limits.ahead_segments = value,
         "total-bytes" => limits.total_bytes = value,
+        "tenant-flows" => limits.tenant_flows = value,
+        "tenant-bytes" => limits.tenant_bytes = value,
         "total-segments" => limits.total_segments = value,
         "fragment-datagrams" => limits.fragment_datagrams = value,
         "fragment-bytes" => limits.fragment_bytes = value,

@@ -34,6 +34,7 @@ impl Engine {
             raised: &raised,
         };
         self.run(&pass, handler);
+        self.release_tenants(index);
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         flow.last = now;
         for direction in Direction::BOTH {

@@ -1,5 +1,6 @@
 //! The engine: packets in, events and verdicts out.
 
+mod backlog;
 mod deadlines;
 mod ending;
 mod fragments;
@@ -21,7 +22,7 @@ use sluice_wire::IpAddress;
 use self::reopening::Reopenings;
 use self::sight::Sight;
 use self::strays::Strays;
-use crate::counters::Counters;
+use crate::counters::{Counters, TenantCounters};
 use crate::defrag::Defragmenter;
 use crate::event::{Definitions, Handler, Monitors, Pass, TenantId, TimerSpec, Wishes};
 use crate::flow::Wheel;
@@ -123,6 +124,7 @@ pub enum Records {
 struct Tenant {
     may_drop: bool,
     is_alive: bool,
+    counters: TenantCounters,
 }
 
 /// A host whose wrong checksums are not held against it, and its segments by their checksums.
@@ -216,7 +218,7 @@ impl Engine {
         if !self.monitors.add(tenant, definitions) {
             return Err(Refusal::TooMany);
         }
-        self.tenants.push(Tenant { may_drop, is_alive: true });
+        self.tenants.push(Tenant { may_drop, is_alive: true, counters: TenantCounters::default() });
         self.waiting_timers.extend(timers.into_iter().map(|timer| (tenant, timer)));
         if self.has_begun {
             self.start_timers();
@@ -237,6 +239,12 @@ impl Engine {
     #[must_use]
     pub const fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// What was counted for a tenant.
+    #[must_use]
+    pub fn tenant_counters(&self, tenant: TenantId) -> Option<&TenantCounters> {
+        self.tenants.get(usize::from(tenant.0)).map(|tenant| &tenant.counters)
     }
 
     /// Flows in the table, ended ones that absorb stragglers included.

@@ -101,6 +101,12 @@ impl Engine {
             if !monitor.takes(datagram) {
                 continue;
             }
+            let Some(tenant) = self.tenants.get_mut(usize::from(monitor.tenant.0)) else { continue };
+            if tenant.counters.flows >= self.config.limits.tenant_flows as u64 {
+                tenant.counters.refused_flows += 1;
+                continue;
+            }
+            tenant.counters.flows += 1;
             interest |= monitor.forest.interest();
             level = level.max(monitor.level);
             retains |= monitor.wants_retention();
@@ -134,13 +140,14 @@ fn begins_anew(flow: &Flow, sender: Side, tcp: &TcpHeader) -> bool {
     if !is_syn {
         return false;
     }
-    let is_known = flow.stack(sender).is_candidate(tcp.seq);
+    let is_known = flow.opening(sender).is_candidate(tcp.seq);
     if flow.end.is_some() {
         // An RST that came before the server's answer ended nothing if the server answers after it.
         let peer = flow.stack(sender.other());
-        let is_answer = !flow.stack(sender).has_sent && peer.has_sent && acknowledges_syn(peer, tcp.ack);
+        let is_answer =
+            !flow.stack(sender).has_sent && peer.has_sent && acknowledges_syn(flow, sender.other(), tcp.ack);
         return if flags.contains(TcpFlags::ACK) { is_answer } else { !is_known };
     }
-    let is_guess = flow.is_partial() && !flow.marks.two_sided && flow.stack(sender).isn().is_none();
+    let is_guess = flow.is_partial() && !flow.marks.two_sided && flow.opening(sender).isn().is_none();
     !flags.contains(TcpFlags::ACK) && !is_known && is_guess
 }

@@ -77,7 +77,7 @@ impl Engine {
         let flow = self.view.flows.get(index).filter(|flow| flow.marks.reopening && flow.end.is_none())?;
         let is_answer = tcp.flags.contains(TcpFlags(TcpFlags::SYN.0 | TcpFlags::ACK.0))
             && !tcp.flags.intersects(TcpFlags(TcpFlags::FIN.0 | TcpFlags::RST.0))
-            && !flow.stack(sender).is_candidate(tcp.seq);
+            && !flow.opening(sender).is_candidate(tcp.seq);
         let id = flow.id(index);
         let syn = self.reopenings.answered(id, sender, tcp).filter(|_| is_answer)?;
         self.reopenings.forget(id);

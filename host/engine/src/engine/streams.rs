@@ -130,7 +130,7 @@ impl Engine {
             self.counters.bytes.syn_data_waiting.saturating_sub(earlier.len() as u64);
         let is_held = stream.next() == 0
             && stream.level == Level::Full
-            && stream.hold_syn_data(&bytes, &mut self.budget);
+            && stream.hold_syn_data(tcp.seq.add(1), &bytes, &mut self.budget);
         let held = if is_held { bytes.len() as u64 } else { 0 };
         self.counters.bytes.syn_data_waiting += held;
         self.counters.bytes.syn_data += len.saturating_sub(held);
@@ -147,7 +147,10 @@ impl Engine {
         if !stream.has_syn_data() {
             return;
         }
-        let acknowledged = u64::try_from(stream.offset_of(segment.tcp.ack)).unwrap_or(0);
+        let acknowledged = match stream.begins_with_syn_data() {
+            true => u64::try_from(stream.offset_of(segment.tcp.ack)).unwrap_or(0),
+            false => 0,
+        };
         let data = stream.take_syn_data(&mut self.budget);
         if data.is_empty() {
             return;
@@ -316,9 +319,8 @@ impl Engine {
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         flow.step_over_gaps(direction);
         let next = flow.stream(direction).next();
-        let readers =
-            flow.attachments.iter().filter(|reader| reader.level == Level::Full && !reader.is_stopped);
-        let behind = readers.map(|reader| reader.cursor[direction.index()]).min().unwrap_or(next);
+        let Some((behind, claims)) = self.claim(index, direction, loan) else { return };
+        let Some(flow) = self.view.flows.get(index) else { return };
         let retained = if flow.retains { self.config.limits.retain_bytes as u64 } else { 0 };
         let wanted = behind.min(next.saturating_sub(retained));
         let lent = loan.filter(|loan| loan.offset.saturating_add(loan.len as u64) > wanted);
@@ -334,6 +336,7 @@ impl Engine {
             stream.store(offset, bytes);
         }
         stream.settle(wanted, self.config.limits.kept_bytes, &mut self.budget);
+        self.charge(index, direction, claims);
     }
 
     /// Forgets what stopped monitors wanted.

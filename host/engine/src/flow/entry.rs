@@ -8,7 +8,7 @@ use super::{Account, EndReason, Endpoint, FlowId, FlowKey};
 use crate::event::TenantId;
 use crate::limits::Timeouts;
 use crate::reassembly::{Level, Stream};
-use crate::tcp::{Stack, TcpState};
+use crate::tcp::{Opening, Stack, TcpState};
 use crate::{Direction, Nanos, Side};
 
 /// What one side has sent.
@@ -103,6 +103,7 @@ pub struct Flow {
     pub(crate) previous: u32,
     pub(crate) next: u32,
     stacks: [Stack; 2],
+    openings: [Opening; 2],
     streams: [Stream; 2],
     sent: [Sent; 2],
     /// What few ask for.
@@ -139,6 +140,7 @@ impl Flow {
             previous: u32::MAX,
             next: u32::MAX,
             stacks: [Stack::in_state(client_state), Stack::in_state(opened(has_syn, TcpState::Listen))],
+            openings: [Opening::default(); 2],
             streams: [Stream::default(), Stream::default()],
             sent: [Sent::default(), Sent::default()],
             account: None,
@@ -188,6 +190,18 @@ impl Flow {
     #[must_use]
     pub const fn stack_mut(&mut self, side: Side) -> &mut Stack {
         &mut self.stacks[side.index()]
+    }
+
+    /// How `side` opened the connection.
+    #[must_use]
+    pub const fn opening(&self, side: Side) -> &Opening {
+        &self.openings[side.index()]
+    }
+
+    /// How `side` opened the connection, to change.
+    #[must_use]
+    pub const fn opening_mut(&mut self, side: Side) -> &mut Opening {
+        &mut self.openings[side.index()]
     }
 
     /// The stream of `direction`.

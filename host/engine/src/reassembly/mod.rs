@@ -7,6 +7,7 @@
 mod accepted;
 mod ahead;
 mod budget;
+mod claim;
 mod drain;
 mod examine;
 mod kept;
@@ -22,6 +23,7 @@ mod urgent;
 pub use accepted::{Accepted, Counted, Step};
 pub use ahead::{Ahead, Inserted, SEGMENT_COST};
 pub use budget::Budget;
+pub use claim::{Claim, Claims};
 pub use examine::Examined;
 pub use kept::{Gap, Kept};
 pub use overlap::Difference;

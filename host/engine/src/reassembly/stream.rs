@@ -3,7 +3,9 @@
 use super::ahead::SEGMENT_COST;
 use super::standing::Standing;
 use super::urgent::UNMARKED;
-use super::{Accepted, Ahead, Budget, Counted, Kept, Level, OverlapPolicy, Payload, Rules, Step};
+use super::{
+    Accepted, Ahead, Budget, Claim, Claims, Counted, Kept, Level, OverlapPolicy, Payload, Rules, Step,
+};
 use crate::Nanos;
 use crate::limits::Limits;
 use sluice_wire::SeqNumber;
@@ -13,12 +15,16 @@ pub(crate) struct Buffer {
     kept: Kept,
     pub(super) ahead: Ahead,
     syn_data: Box<[u8]>,
+    /// Sequence number of the first byte of `syn_data`.
+    syn_data_from: SeqNumber,
     /// The byte that an urgent pointer marks.
     urgent: Option<u64>,
     /// When and up to where missing bytes are given up, if some are known to be missing.
     wait: Option<Wait>,
     /// Where the stream stood when a sweep for holes met it last.
     pub(super) met: Option<u64>,
+    /// Who wants what is kept.
+    claims: Claims,
     /// Bytes and segments that the budget counts for it.
     charged: (usize, usize),
 }
@@ -228,14 +234,16 @@ impl Stream {
         self.buffer.as_ref().map_or(0, |buffer| buffer.charged.0)
     }
 
-    /// Keeps data that came with a SYN until the SYN-ACK says whether the server took it (RFC 7413 section 4.2).
+    /// Keeps data that came with a SYN, from sequence number `from` on, until the SYN-ACK says whether the server took
+    /// it (RFC 7413 section 4.2).
     ///
     /// False if there is no room.
-    pub fn hold_syn_data(&mut self, bytes: &[u8], budget: &mut Budget) -> bool {
+    pub fn hold_syn_data(&mut self, from: SeqNumber, bytes: &[u8], budget: &mut Budget) -> bool {
         if !budget.fits(bytes.len()) {
             return false;
         }
-        self.buffer.get_or_insert_default().syn_data = bytes.into();
+        let buffer = self.buffer.get_or_insert_default();
+        (buffer.syn_data, buffer.syn_data_from) = (bytes.into(), from);
         self.recharge(budget);
         true
     }
@@ -244,6 +252,12 @@ impl Stream {
     #[must_use]
     pub fn has_syn_data(&self) -> bool {
         self.buffer.as_ref().is_some_and(|buffer| !buffer.syn_data.is_empty())
+    }
+
+    /// Whether the data that waits came with the SYN that the stream begins with, not with one of another number.
+    #[must_use]
+    pub fn begins_with_syn_data(&self) -> bool {
+        self.buffer.as_ref().is_some_and(|buffer| buffer.syn_data_from == self.standing.origin())
     }
 
     /// Takes the data that came with a SYN.
@@ -434,6 +448,19 @@ impl Stream {
             return;
         }
         buffer.recharge(budget);
+    }
+
+    /// Who wants what is kept.
+    #[must_use]
+    pub(crate) fn claims(&self) -> &[Claim] {
+        self.buffer.as_ref().map_or(&[], |buffer| &buffer.claims)
+    }
+
+    /// Notes who wants what is kept; nothing is noted where nothing is.
+    pub(crate) fn set_claims(&mut self, claims: Claims) {
+        if let Some(buffer) = self.buffer.as_mut() {
+            buffer.claims = claims;
+        }
     }
 
     /// Forgets all buffers; gives the bytes that waited behind a hole.

@@ -5,7 +5,7 @@
 
 use sluice_wire::{SeqNumber, TcpFlags, TcpHeader};
 
-use super::{RefuseReason, Stack, TcpState, reset};
+use super::{Opening, RefuseReason, Stack, TcpState, reset};
 use crate::Side;
 use crate::flow::Flow;
 
@@ -58,7 +58,8 @@ pub fn classify(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
 
 fn classify_syn(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
     let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
-    let known_isn = own.is_candidate(tcp.seq);
+    let known_isn = flow.opening(sender).is_candidate(tcp.seq);
+    let answered = flow.opening(sender.other());
     if !tcp.flags.contains(TcpFlags::ACK) {
         return match own.state {
             // The tap may show the SYN after the SYN-ACK that told its number.
@@ -77,11 +78,13 @@ fn classify_syn(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
             | TcpState::TimeWait => Class::Refuse(RefuseReason::SynInConnection),
         };
     }
-    if peer.state == TcpState::SynReceived && !peer.opens_actively && peer.has_sent {
+    if peer.state == TcpState::SynReceived && !answered.opens_actively && peer.has_sent {
         // Who only listened has had its SYN and waits for an ACK.
         return Class::Refuse(RefuseReason::SynInConnection);
     }
-    if own.state.is_synchronized() || own.state == TcpState::SynReceived && own.isn().is_some() {
+    if own.state.is_synchronized()
+        || own.state == TcpState::SynReceived && flow.opening(sender).isn().is_some()
+    {
         return match (known_isn, own.has_acknowledged) {
             // Its SYN crossed the peer's: this is the answer to that (RFC 9293 figure 7), not a repetition.
             (true, false) => Class::Accept,
@@ -89,10 +92,10 @@ fn classify_syn(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
             (false, _) => Class::Refuse(RefuseReason::SynInConnection),
         };
     }
-    if peer.isn().is_some() && !acknowledges_syn(peer, tcp.ack) {
+    if answered.isn().is_some() && !acknowledges_syn(flow, sender.other(), tcp.ack) {
         return Class::Refuse(RefuseReason::SynAckWrongAck);
     }
-    if echoes_another_syn(peer, tcp) {
+    if echoes_another_syn(flow, sender.other(), tcp) {
         return Class::Refuse(RefuseReason::Paws);
     }
     Class::Accept
@@ -100,33 +103,39 @@ fn classify_syn(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
 
 /// Whether a segment to a host in SYN-SENT echoes a timestamp older than its SYN: Linux takes it for one of an earlier
 /// connection, an RST too (RFC 7323 section 3.2 says what is echoed).
-pub(super) fn echoes_another_syn(peer: &Stack, tcp: &TcpHeader) -> bool {
+pub(super) fn echoes_another_syn(flow: &Flow, peer: Side, tcp: &TcpHeader) -> bool {
+    let (stack, opening) = (flow.stack(peer), flow.opening(peer));
     let echo = tcp.options.timestamps.map_or(0, |(_, echo)| echo);
     echo != 0
-        && peer.state == TcpState::SynSent
-        && peer.offers_timestamps
-        && SeqNumber(echo).before(SeqNumber(peer.syn_timestamp))
+        && stack.state == TcpState::SynSent
+        && stack.offers_timestamps
+        && SeqNumber(echo).before(SeqNumber(opening.syn_timestamp))
 }
 
-/// Whether `ack` covers a SYN of `stack`, or its SYN and some of the data that came with it.
-pub(crate) fn acknowledges_syn(stack: &Stack, ack: SeqNumber) -> bool {
+/// Whether `ack` covers a SYN of `side`, or its SYN and some of the data that came with it.
+pub(crate) fn acknowledges_syn(flow: &Flow, side: Side, ack: SeqNumber) -> bool {
+    let (stack, opening) = (flow.stack(side), flow.opening(side));
     let behind_syn = SeqNumber(ack.0.wrapping_sub(1));
     let covers_data =
-        stack.isn().is_some_and(|isn| isn.before(behind_syn) && ack.before_or_at(stack.sent_end));
-    stack.is_candidate(behind_syn) || covers_data
+        opening.isn().is_some_and(|isn| isn.before(behind_syn) && ack.before_or_at(stack.sent_end));
+    opening.is_candidate(behind_syn) || covers_data
 }
 
 fn classify_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
     let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
-    if peer.state == TcpState::SynSent && !own.state.is_synchronized() && own.isn().is_none() {
+    if peer.state == TcpState::SynSent && !own.state.is_synchronized() && flow.opening(sender).isn().is_none()
+    {
         return Class::Refuse(RefuseReason::NotSynchronized);
     }
-    if own.state == TcpState::SynSent && !is_after_own_syn(own, tcp.seq) {
+    if own.state == TcpState::SynSent && !is_after_own_syn(flow.opening(sender), tcp.seq) {
         return Class::Refuse(RefuseReason::NotSynchronized);
     }
     let is_known = !flow.is_partial();
-    let unfit =
-        if peer.state == TcpState::SynReceived && is_known { unfit_for_handshake(peer, tcp) } else { None };
+    let unfit = if peer.state == TcpState::SynReceived && is_known {
+        unfit_for_handshake(flow, sender.other(), tcp)
+    } else {
+        None
+    };
     if let Some(reason) = unfit
         .or_else(|| unacceptable_timestamp(own, peer, tcp))
         .or_else(|| unacceptable_ack(flow, sender, tcp))
@@ -168,14 +177,15 @@ fn is_late_fin(own: &Stack, peer: &Stack, fin: SeqNumber) -> bool {
 }
 
 /// A client that acknowledges must do so right behind one of its SYNs.
-fn is_after_own_syn(own: &Stack, seq: SeqNumber) -> bool {
+fn is_after_own_syn(own: &Opening, seq: SeqNumber) -> bool {
     own.is_candidate(SeqNumber(seq.0.wrapping_sub(1))) || own.isn().is_some_and(|isn| isn.before(seq))
 }
 
 /// What a host in SYN-RECEIVED does not take for the end of the handshake (RFC 9293 section 3.10.7.4): it waits for an
 /// ACK of its SYN, and its window is the one that it told.
-fn unfit_for_handshake(peer: &Stack, tcp: &TcpHeader) -> Option<RefuseReason> {
-    if peer.isn().is_some() && !acknowledges_syn(peer, tcp.ack) {
+fn unfit_for_handshake(flow: &Flow, receiver: Side, tcp: &TcpHeader) -> Option<RefuseReason> {
+    let peer = flow.stack(receiver);
+    if flow.opening(receiver).isn().is_some() && !acknowledges_syn(flow, receiver, tcp.ack) {
         let is_future = peer.sent_end.before(tcp.ack);
         return Some(if is_future { RefuseReason::AckFuture } else { RefuseReason::AckOld });
     }

@@ -3,7 +3,7 @@
 use sluice_wire::{SeqNumber, TcpFlags, TcpHeader};
 
 use super::classify::echoes_another_syn;
-use super::{Class, RefuseReason, Stack, TcpState};
+use super::{Class, RefuseReason, TcpState};
 use crate::Side;
 use crate::flow::Flow;
 
@@ -15,7 +15,7 @@ use crate::flow::Flow;
 pub(super) fn classify(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
     let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
     if peer.state == TcpState::SynSent {
-        return in_syn_sent(peer, tcp);
+        return in_syn_sent(flow, sender.other(), tcp);
     }
     if !own.has_sent && !peer.has_acknowledged {
         // Nothing is known of what the receiver expects.
@@ -37,12 +37,13 @@ pub(super) fn classify(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
 }
 
 /// A host in SYN-SENT looks at the ACK alone (RFC 9293 section 3.10.7.3).
-fn in_syn_sent(peer: &Stack, tcp: &TcpHeader) -> Class {
-    if echoes_another_syn(peer, tcp) {
+fn in_syn_sent(flow: &Flow, receiver: Side, tcp: &TcpHeader) -> Class {
+    if echoes_another_syn(flow, receiver, tcp) {
         return Class::Refuse(RefuseReason::Paws);
     }
     let acknowledges = tcp.flags.contains(TcpFlags::ACK)
-        && (tcp.ack == peer.sent_end || peer.is_candidate(SeqNumber(tcp.ack.0.wrapping_sub(1))));
+        && (tcp.ack == flow.stack(receiver).sent_end
+            || flow.opening(receiver).is_candidate(SeqNumber(tcp.ack.0.wrapping_sub(1))));
     if acknowledges { Class::Accept } else { Class::Refuse(RefuseReason::RstOutOfWindow) }
 }
 
@@ -77,9 +78,10 @@ fn is_at_fin(flow: &Flow, sender: Side, seq: SeqNumber) -> bool {
 /// Whether `seq` is the right-most edge of what the receiver holds behind a hole, and it tells such edges.
 fn is_at_edge(flow: &Flow, sender: Side, seq: SeqNumber) -> bool {
     let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
-    let is_agreed = own.offers_sack && peer.offers_sack;
+    let answered = flow.opening(sender.other());
+    let is_agreed = flow.opening(sender).offers_sack && answered.offers_sack;
     if peer.has_sack_edge {
-        return is_agreed && seq == peer.sack_edge;
+        return is_agreed && seq == answered.sack_edge;
     }
     is_agreed && flow.stream(sender.sends()).has_hole() && seq == own.sent_end
 }

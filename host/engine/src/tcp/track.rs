@@ -17,18 +17,18 @@ pub fn send(flow: &mut Flow, sender: Side, tcp: &TcpHeader) -> Option<TcpState> 
     let own = flow.stack_mut(sender);
     if !tcp.flags.contains(TcpFlags::RST) {
         own.advertise(tcp.window, is_syn);
+        let has_sent = std::mem::replace(&mut own.has_sent, true);
         let end = tcp.seq.add(tcp.sequence_len());
-        if !own.has_sent || own.sent_end.before(end) {
+        if !has_sent || own.sent_end.before(end) {
             own.sent_end = end;
         }
         if tcp.flags.contains(TcpFlags::ACK) && (!own.has_acknowledged || own.acknowledged.before(tcp.ack)) {
             (own.acknowledged, own.has_acknowledged) = (tcp.ack, true);
         }
         if own.has_sack_edge || tcp.options.sack_blocks > 0 {
-            own.acknowledge_selectively(&tcp.options);
+            own.has_sack_edge = tcp.options.sack_blocks > 0 && own.acknowledged.before(tcp.options.sack_edge);
+            flow.opening_mut(sender).sack_edge = tcp.options.sack_edge;
         }
-        own.has_sent = true;
-        own.has_sent_fin |= tcp.flags.contains(TcpFlags::FIN);
     }
     let is_fin_acknowledged = !tcp.flags.contains(TcpFlags::RST) && place_in_stream(flow, sender, tcp);
     let own = flow.stack_mut(sender);
@@ -55,15 +55,17 @@ const fn sent_input(flags: TcpFlags) -> Option<StateInput> {
 }
 
 fn send_syn(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
-    let own = flow.stack_mut(sender);
-    let is_changed = own.isn() != Some(tcp.seq);
-    own.add_candidate(tcp.seq);
-    own.offered_scale = tcp.options.window_scale;
-    own.offers_sack = tcp.options.sack_permitted;
-    own.opens_actively |= !tcp.flags.contains(TcpFlags::ACK);
-    if let Some((value, _)) = tcp.options.timestamps.filter(|_| !own.offers_timestamps) {
-        (own.offers_timestamps, own.syn_timestamp) = (true, value);
+    let opening = flow.opening_mut(sender);
+    let is_changed = opening.isn() != Some(tcp.seq);
+    opening.add_candidate(tcp.seq);
+    opening.offered_scale = tcp.options.window_scale;
+    opening.offers_sack = tcp.options.sack_permitted;
+    opening.opens_actively |= !tcp.flags.contains(TcpFlags::ACK);
+    if let Some((value, _)) = tcp.options.timestamps.filter(|_| !flow.stack(sender).offers_timestamps) {
+        flow.stack_mut(sender).offers_timestamps = true;
+        flow.opening_mut(sender).syn_timestamp = value;
     }
+    let own = flow.stack_mut(sender);
     if is_changed && !own.state.is_synchronized() {
         own.sent_end = tcp.seq.add(tcp.sequence_len());
         flow.stream_mut(sender.sends()).anchor(tcp.seq.add(1));
@@ -77,13 +79,14 @@ fn send_syn(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
 /// A SYN-ACK acknowledges one of the peer's SYNs, or its SYN and data: that one was taken.
 fn settle_peer_isn(flow: &mut Flow, peer: Side, ack: SeqNumber) {
     let behind_syn = SeqNumber(ack.0.wrapping_sub(1));
-    let stack = flow.stack_mut(peer);
-    if stack.is_candidate(behind_syn) || stack.isn().is_none() {
-        if stack.isn() != Some(behind_syn) {
+    let opening = flow.opening_mut(peer);
+    if opening.is_candidate(behind_syn) || opening.isn().is_none() {
+        let is_other = opening.isn() != Some(behind_syn);
+        opening.settle_isn(behind_syn);
+        if is_other {
             // What a SYN with another number claimed to send was never taken.
-            stack.sent_end = ack;
+            flow.stack_mut(peer).sent_end = ack;
         }
-        stack.settle_isn(behind_syn);
         flow.stream_mut(peer.sends()).anchor(ack);
     }
 }
@@ -91,23 +94,22 @@ fn settle_peer_isn(flow: &mut Flow, peer: Side, ack: SeqNumber) {
 /// A client acknowledges although no SYN-ACK was seen: the tap missed it.
 fn infer_missed_syn_ack(flow: &mut Flow, client: Side, tcp: &TcpHeader) {
     let settled = SeqNumber(tcp.seq.0.wrapping_sub(1));
-    let own = flow.stack_mut(client);
+    let own = flow.opening_mut(client);
     if own.is_candidate(settled) {
         own.settle_isn(settled);
         flow.stream_mut(client.sends()).anchor(tcp.seq);
     }
     let server = client.other();
-    if flow.stack(server).isn().is_none() {
-        let stack = flow.stack_mut(server);
-        stack.settle_isn(SeqNumber(tcp.ack.0.wrapping_sub(1)));
-        stack.sent_end = tcp.ack;
+    if flow.opening(server).isn().is_none() {
+        flow.opening_mut(server).settle_isn(SeqNumber(tcp.ack.0.wrapping_sub(1)));
+        flow.stack_mut(server).sent_end = tcp.ack;
         flow.stream_mut(server.sends()).anchor(tcp.ack);
     }
 }
 
 /// Windows are scaled only if both SYNs offered it (RFC 7323 section 2.2).
 fn agree_on_scale(flow: &mut Flow) {
-    let offered = Side::BOTH.map(|side| flow.stack(side).offered_scale);
+    let offered = Side::BOTH.map(|side| flow.opening(side).offered_scale);
     if let [Some(client), Some(server)] = offered {
         flow.stack_mut(Side::Client).window_scale = client;
         flow.stack_mut(Side::Server).window_scale = server;
@@ -157,8 +159,8 @@ pub fn receive(
     // To the receiver all of it is old: it looks at nothing in it (RFC 9293 section 3.10.7.4, first check).
     let has_ack = has_ack && !is_old_news(flow, sender, tcp);
     let covers_fin = has_ack && acknowledges_fin(flow, receiver, tcp.ack);
+    let covers_syn = has_ack && flow.opening(receiver).isn().is_some_and(|isn| isn.before(tcp.ack));
     let stack = flow.stack_mut(receiver);
-    let covers_syn = has_ack && stack.isn().is_some_and(|isn| isn.before(tcp.ack));
     if tcp.flags.contains(TcpFlags::SYN) {
         let input = if covers_syn { StateInput::ReceiveSynAck } else { StateInput::ReceiveSyn };
         step(stack, Some(input));
