@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, Hook, TenantId};
+use sluice_engine::flow::{ConnRecord, SideRecord};
 use sluice_engine::reassembly::Level;
 use sluice_engine::view::Region;
 use sluice_engine::{Config, Direction, Engine, Nanos, Refusal, View};
@@ -89,6 +90,8 @@ pub struct Watcher {
     pub flows: BTreeMap<u64, SeenFlow>,
     /// Orphans: packets that belong to no flow.
     pub orphans: u64,
+    /// Records of connections in words, in the order in which they came; none unless the engine makes them.
+    pub records: Vec<String>,
     /// What contradicts itself.
     pub problems: Vec<String>,
 }
@@ -251,6 +254,14 @@ impl Handler for Watcher {
             self.problems.push(format!("flow {}: {problem}", call.flow));
         }
         Ok(0)
+    }
+
+    fn conn_record(&mut self, record: &ConnRecord) {
+        let lacks = |side: &SideRecord| side.observables.missed_bytes > side.observables.stream_bytes;
+        if record.sides.iter().any(lacks) || record.history.as_str().is_empty() {
+            self.problems.push(format!("a record that cannot be: {record:?}"));
+        }
+        self.records.push(format!("{record:?}"));
     }
 
     fn timer(&mut self, _: TenantId, _: u32, _: u64, _: Nanos, _: &mut Box<View>) -> Result<(), Faulted> {

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use sluice_engine::{Config, Nanos};
+use sluice_engine::{Config, Nanos, Records};
 use sluice_pktio::{Burst, CaptureReader, PacketIo, Received};
 use sluice_wire::LinkType;
 
@@ -19,7 +19,9 @@ const PACKETS_MAX: usize = 2_000;
 /// What does not hold, in words.
 pub fn capture_file(input: &[u8]) -> Result<(), String> {
     match frames_of(input.to_vec())? {
-        Some(frames) => verify::run(Config::default(), &frames).map(drop),
+        Some(frames) => {
+            verify::run(Config { records: Records::Each, ..Config::default() }, &frames).map(drop)
+        }
         None => Ok(()),
     }
 }

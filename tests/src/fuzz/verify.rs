@@ -2,7 +2,7 @@
 
 use sluice_engine::limits::Limits;
 use sluice_engine::reassembly::{OverlapPolicy, SEGMENT_COST, Urgent};
-use sluice_engine::{Checksums, Config, Engine, Nanos, Networks, PickUp};
+use sluice_engine::{Checksums, Config, Engine, Nanos, Networks, PickUp, Records};
 
 use super::Input;
 use crate::{Frame, Frames, Watcher, balance};
@@ -39,6 +39,7 @@ pub(super) fn config(input: &mut Input<'_>) -> Config {
         networks: if way & 8 == 0 { Networks::Apart } else { Networks::One },
         overlap: [policy(rules), policy(rules >> 3)],
         urgent: Urgent::ALL[usize::from(rules >> 6) % Urgent::ALL.len()],
+        records: Records::Each,
         ..Config::default()
     }
 }
@@ -51,7 +52,11 @@ pub(super) fn run(config: Config, frames: &[Frame]) -> Result<Watcher, String> {
     for burst in BURSTS {
         let watcher = run_in_bursts(config, frames, burst)?;
         match &told {
-            Some(first) if first.flows != watcher.flows || first.orphans != watcher.orphans => {
+            Some(first)
+                if first.flows != watcher.flows
+                    || first.orphans != watcher.orphans
+                    || first.records != watcher.records =>
+            {
                 return Err(format!("bursts of {} and {burst} tell different things", BURSTS[0]));
             }
             Some(_) => {}
@@ -80,6 +85,9 @@ fn run_in_bursts(config: Config, frames: &[Frame], burst: usize) -> Result<Watch
     }
     if counters.flows != ended || counters.packets.seen != frames.len() as u64 {
         return Err(format!("{} flows, {ended} ended: {:?}", counters.flows, counters.packets));
+    }
+    if config.records == Records::Each && counters.records != counters.flows {
+        return Err(format!("{} flows, {} records", counters.flows, counters.records));
     }
     if counters.packets.fragments.held > 0 || counters.bytes.buffered > 0 {
         return Err(format!("still held after the end: {:?}", counters.bytes));

@@ -3,7 +3,7 @@
 use sluice_tests::script::Script;
 
 /// Packets, and the record: state, history, and packets/IP bytes/payload bytes of client and server.
-const RULES: [(&str, &str, &str); 39] = [
+const RULES: [(&str, &str, &str); 40] = [
     ("SYN without an answer", "c S 1000", "S0 S client 1/40/0 server 0/0/0"),
     ("a SYN sent again is one letter", "c S 1000; c S 1000", "S0 S client 2/80/0 server 0/0/0"),
     ("one with another number is another", "c S 1000; c S 2000", "S0 SS client 2/80/0 server 0/0/0"),
@@ -67,6 +67,11 @@ const RULES: [(&str, &str, &str); 39] = [
         "a hole, then its FIN",
         "HANDSHAKE; c F. 1011 ack 5001; s . 5001 ack 1012",
         "S2 ShAFaG client 3/120/10-10 server 2/80/0",
+    ),
+    (
+        "the ACK of a FIN that came by late is for no byte",
+        "HANDSHAKE; s . 5001 ack 1002; c F. 1001 ack 5001",
+        "S2 ShAaGF client 3/120/0 server 2/80/0",
     ),
     (
         "what an ACK in an RST reveals is not believed",

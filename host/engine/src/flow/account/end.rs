@@ -237,7 +237,8 @@ impl End {
     /// Payload bytes that it sent, by sequence numbers: those that nobody saw included.
     pub(super) fn size(&self) -> u64 {
         let end = self.sent.max(self.acked);
-        let has_fin = self.fin.is_some_and(|fin| fin <= end);
+        // A FIN at the place of the SYN is none of this stream.
+        let has_fin = self.fin.is_some_and(|fin| fin > 1 && fin <= end);
         // Neither SYN nor FIN is payload.
         let size = end.saturating_sub(1).saturating_sub(i64::from(has_fin));
         u64::try_from(size).unwrap_or(0)

@@ -180,7 +180,12 @@ fn take(own: &mut End, peer: &mut End, packet: &Observed<'_>, history: &mut Hist
         return;
     }
     if tcp.flags.contains(TcpFlags::FIN) {
-        own.fin = Some(from.saturating_add(end::span(tcp)));
+        let fin = from.saturating_add(end::span(tcp));
+        own.fin = Some(fin);
+        // Its ACK may have come by first, and taken it for a byte of payload.
+        if let Ok(offset) = u64::try_from(fin.saturating_sub(2)) {
+            own.seen.excuse(offset);
+        }
     }
     let has_ack = tcp.flags.contains(TcpFlags::ACK);
     let acknowledged = has_ack.then(|| acknowledge(own, peer, tcp, is_over, now));

@@ -46,6 +46,11 @@ impl Seen {
         Brought { repeats: new < len, is_ahead: new > 0 && self.delivered() < start }
     }
 
+    /// What lies at `offset` is no byte: it does not have to be seen.
+    pub(super) fn excuse(&mut self, offset: u64) {
+        self.fill(offset, offset.saturating_add(1));
+    }
+
     /// The receiver acknowledged everything before `offset`. Gives the number of holes that this reveals.
     ///
     /// They are forgotten where the connection is not in a state in which an ACK is worth believing.
