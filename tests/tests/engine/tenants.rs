@@ -43,7 +43,7 @@ impl Handler for Readers {
             Some(EventKind::ConnEnd) => self.read(tenant, call, view),
             Some(EventKind::NewData) if tenant == LAGGARD => {
                 self.pieces += 1;
-                if self.pieces % 2 == 0 {
+                if self.pieces.is_multiple_of(2) {
                     self.read(tenant, call, view);
                 }
             }

@@ -70,7 +70,7 @@ impl Engine {
         segment: &Segment<'_>,
         hook: Hook,
         offset: u64,
-        interest: u64,
+        interest: u32,
         handler: &mut dyn Handler,
     ) {
         if interest & interest_bit(EventKind::PacketIn, hook) == 0 {
@@ -91,8 +91,6 @@ impl Engine {
         let stream = flow.stream_mut(direction);
         let (offset, level) = (stream.next(), stream.level);
         stream.advance(len);
-        let sent = flow.sent_mut(sender);
-        sent.delivered_bytes = sent.delivered_bytes.saturating_add(len);
         self.counters.bytes.delivered += len;
         let is_heard = flow.interest & interest_bit(EventKind::NewData, Hook::Receiver) != 0;
         if level != Level::Full {

@@ -111,8 +111,8 @@ impl Engine {
         self.counters.packets.refused[reason.index()] += 1;
         self.counters.bytes.refused += u64::from(tcp.payload_len);
         let Some(flow) = self.view.flows.get_mut(index) else { return };
-        let sent = flow.sent_mut(sender);
-        sent.refused = sent.refused.saturating_add(1);
+        let mishaps = flow.mishaps_mut(sender);
+        mishaps.refused = mishaps.refused.saturating_add(1);
         self.locate(index, sender, tcp);
         if reason == RefuseReason::AfterEnd {
             return;
@@ -286,14 +286,14 @@ impl Engine {
     fn raise_repetition(&mut self, segment: &Segment<'_>, examined: Examined, raised: &mut RaisedList) {
         self.counters.retransmissions += 1;
         let Some(flow) = self.view.flows.get_mut(segment.index) else { return };
-        let sent = flow.sent_mut(segment.sender);
-        sent.retransmissions = sent.retransmissions.saturating_add(1);
+        let mishaps = flow.mishaps_mut(segment.sender);
+        mishaps.retransmissions = mishaps.retransmissions.saturating_add(1);
         let (offset, end) = examined.repeated.unwrap_or((0, 0));
         let length = u32::try_from(end.saturating_sub(offset)).unwrap_or(u32::MAX);
         raised.push(Raised { kind: EventKind::Rexmit, offset, length, reason: 0 });
         if let Some(conflict) = examined.conflict {
             self.counters.conflicts += 1;
-            sent.conflicts = sent.conflicts.saturating_add(1);
+            mishaps.conflicts = mishaps.conflicts.saturating_add(1);
             let length = u32::try_from(conflict.len).unwrap_or(u32::MAX);
             raised.push(Raised { kind: EventKind::Conflict, offset: conflict.offset, length, reason: 0 });
         }

@@ -201,8 +201,8 @@ impl Engine {
         let payload_len = u64::from(tcp.payload_len);
         self.counters.bytes.refused = self.counters.bytes.refused.saturating_sub(payload_len);
         let Some(flow) = self.view.flows.get_mut(index) else { return };
-        let sent = flow.sent_mut(sender);
-        sent.refused = sent.refused.saturating_sub(1);
+        let mishaps = flow.mishaps_mut(sender);
+        mishaps.refused = mishaps.refused.saturating_sub(1);
         let captured_len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         self.view.packet =
             Some(CurrentPacket { slot: SLOT, headers, offset: 0, sender, wire_len, captured_len, time });

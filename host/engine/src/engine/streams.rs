@@ -41,8 +41,8 @@ impl Engine {
             len: usize::try_from(data_len(&accepted)).unwrap_or(0),
         });
         if accepted.buffered > 0 && waits > waited {
-            let sent = flow.sent_mut(sender);
-            sent.out_of_order = sent.out_of_order.saturating_add(1);
+            let mishaps = flow.mishaps_mut(sender);
+            mishaps.out_of_order = mishaps.out_of_order.saturating_add(1);
         }
         self.account(&accepted, waited, waits);
         self.tell(index, direction, &accepted, now, handler);
@@ -55,8 +55,10 @@ impl Engine {
         let stream = flow.stream_mut(sender.sends());
         let counted = stream.count(stream.offset_of(tcp.seq), tcp.payload_len);
         let may_be_complete = stream.fin().is_some();
-        let sent = flow.sent_mut(sender);
-        sent.delivered_bytes = sent.delivered_bytes.saturating_add(counted.delivered);
+        if counted.skipped > 0 {
+            let mishaps = flow.mishaps_mut(sender);
+            mishaps.skipped_bytes = mishaps.skipped_bytes.saturating_add(counted.skipped);
+        }
         let bytes = &mut self.counters.bytes;
         bytes.delivered += counted.delivered;
         bytes.duplicate += counted.duplicate;
@@ -249,15 +251,14 @@ impl Engine {
     }
 
     fn note_progress(&mut self, index: u32, direction: Direction, kind: EventKind, len: u64) {
-        let Some(flow) = self.view.flows.get_mut(index) else { return };
-        let sent = flow.sent_mut(direction.sender());
-        if kind == EventKind::Gap {
-            sent.gap_bytes = sent.gap_bytes.saturating_add(len);
-            self.counters.gaps += 1;
-            self.counters.gap_bytes += len;
-        } else {
-            sent.delivered_bytes = sent.delivered_bytes.saturating_add(len);
+        if kind != EventKind::Gap {
+            return;
         }
+        self.counters.gaps += 1;
+        self.counters.gap_bytes += len;
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        let mishaps = flow.mishaps_mut(direction.sender());
+        mishaps.gap_bytes = mishaps.gap_bytes.saturating_add(len);
     }
 
     /// Counts with the flow the urgent bytes that readers step over without being told.
@@ -265,9 +266,9 @@ impl Engine {
         if self.config.urgent == Urgent::Oob
             && let Some(flow) = self.view.flows.get_mut(index).filter(|_| accepted.urgent > 0)
         {
-            let sent = flow.sent_mut(direction.sender());
+            let mishaps = flow.mishaps_mut(direction.sender());
             let urgent = u32::try_from(accepted.urgent).unwrap_or(u32::MAX);
-            sent.urgent_bytes = sent.urgent_bytes.saturating_add(urgent);
+            mishaps.urgent_bytes = mishaps.urgent_bytes.saturating_add(urgent);
         }
     }
 

@@ -59,7 +59,7 @@ const VERDICT_DROP: u32 = 1;
 
 impl Pass<'_> {
     /// The (kind, hook) pairs that happened.
-    fn interest(&self) -> u64 {
+    fn interest(&self) -> u32 {
         self.raised.iter().fold(0, |bits, raised| bits | interest_bit(raised.kind, self.hook))
     }
 

@@ -29,7 +29,7 @@ pub struct Forest {
     nodes: Vec<Node>,
     handlers: Vec<u32>,
     trees: [[(u32, u32); HOOKS]; KINDS],
-    interest: u64,
+    interest: u32,
 }
 
 impl Forest {
@@ -119,16 +119,19 @@ impl Forest {
 
     /// Which (kind, hook) pairs have a tree; see [`interest_bit`].
     #[must_use]
-    pub const fn interest(&self) -> u64 {
+    pub const fn interest(&self) -> u32 {
         self.interest
     }
 }
 
 /// The bit of a (kind, hook) pair in a set of such pairs.
 #[must_use]
-pub const fn interest_bit(kind: EventKind, hook: Hook) -> u64 {
-    1 << (kind.index() * HOOKS + hook.index())
+pub const fn interest_bit(kind: EventKind, hook: Hook) -> u32 {
+    // Kinds are numbered from 1.
+    1 << ((kind.index() - 1) * HOOKS + hook.index())
 }
+
+const _: () = assert!((KINDS - 1) * HOOKS <= u32::BITS as usize, "an interest has a bit for each pair");
 
 /// User-defined events under `root`, in pre-order; siblings in the order of definition.
 fn descendants(definitions: &Definitions, root: u32) -> Vec<u32> {

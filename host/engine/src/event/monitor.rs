@@ -78,7 +78,7 @@ impl Monitors {
     }
 
     /// Whether some living monitor has a handler for the pairs in `interest`.
-    pub(crate) fn any_interest(&self, interest: u64) -> bool {
+    pub(crate) fn any_interest(&self, interest: u32) -> bool {
         self.list.iter().any(|monitor| monitor.is_alive && monitor.forest.interest() & interest != 0)
     }
 

@@ -4,37 +4,13 @@ use sluice_wire::{TcpFlags, TcpHeader};
 use smallvec::SmallVec;
 
 use super::queue::Class;
-use super::{Account, EndReason, Endpoint, FlowId, FlowKey};
+use super::sent::Tally;
+use super::{Account, EndReason, Endpoint, FlowId, FlowKey, Mishaps, Sent};
 use crate::event::TenantId;
 use crate::limits::Timeouts;
 use crate::reassembly::{Level, Stream};
 use crate::tcp::{Opening, Stack, TcpState};
 use crate::{Direction, Nanos, Side};
-
-/// What one side has sent.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Sent {
-    /// Packets that the receiver would honour, retransmissions included.
-    pub packets: u32,
-    /// Packets that the receiver would ignore.
-    pub refused: u32,
-    /// Packets that repeated bytes, a SYN or a FIN.
-    pub retransmissions: u32,
-    /// Packets that came ahead of missing bytes.
-    pub out_of_order: u32,
-    /// Stretches that came again with other bytes.
-    pub conflicts: u32,
-    /// Bytes of the packets from the IP header on.
-    pub ip_bytes: u64,
-    /// Payload bytes of the packets.
-    pub payload_bytes: u64,
-    /// Stream bytes that are missing for good.
-    pub gap_bytes: u64,
-    /// Stream bytes that became readable.
-    pub delivered_bytes: u64,
-    /// Urgent bytes that were left out of the stream without an event.
-    pub urgent_bytes: u32,
-}
 
 /// A monitor that watches a flow.
 #[derive(Clone, Copy, Debug)]
@@ -74,43 +50,60 @@ pub struct Marks {
     pub stale: bool,
 }
 
+/// What few flows have.
+#[derive(Debug, Default)]
+struct Extension {
+    account: Option<Box<Account>>,
+    mishaps: [Mishaps; 2],
+}
+
 /// A flow. Dropped and made anew for each connection, also with the same addresses and ports.
+///
+/// In the order in which it lies in memory. The first [`HOT_BYTES`] are the entry proper, what each segment of an
+/// established connection looks at: four cache lines. Behind it are the records of the monitors, and what is asked for
+/// when a flow begins, changes or ends.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct Flow {
     /// Ends and encapsulation.
     pub key: FlowKey,
-    /// How often the table used this place.
-    pub generation: u32,
+    /// Last packet that counted.
+    pub last: Nanos,
+    /// When something is due; never later than the truth, which [`Flow::due`] computes.
+    pub deadline: Nanos,
+    extension: Option<Box<Extension>>,
+    /// Which (kind, hook) pairs have a handler on some attachment; see [`interest_bit`](crate::event::interest_bit).
+    pub interest: u32,
     /// Facts.
     pub marks: Marks,
     /// Which of the key's ends is the client.
     pub client_is_low: bool,
     /// Set once the flow has ended; it then only absorbs stragglers.
     pub end: Option<EndReason>,
-    /// First packet.
-    pub start: Nanos,
-    /// Last packet that counted.
-    pub last: Nanos,
-    /// When something is due; never later than the truth, which [`Flow::due`] computes.
-    pub deadline: Nanos,
-    /// Which (kind, hook) pairs have a handler on some attachment; bit `kind * HOOKS + hook`.
-    pub interest: u64,
     /// Whether bytes are kept behind the readers, to compare repetitions with.
     pub retains: bool,
     /// Who sent the last segment that counted.
     pub(crate) last_sender: Side,
     pub(crate) class: Class,
-    pub(crate) previous: u32,
-    pub(crate) next: u32,
     stacks: [Stack; 2],
-    openings: [Opening; 2],
     streams: [Stream; 2],
-    sent: [Sent; 2],
-    /// What few ask for.
-    account: Option<Box<Account>>,
+    tallies: [Tally; 2],
     /// Monitors in chain order.
     pub attachments: SmallVec<[Attachment; 1]>,
+    /// First packet.
+    pub start: Nanos,
+    /// How often the table used this place.
+    pub generation: u32,
+    pub(crate) previous: u32,
+    pub(crate) next: u32,
+    openings: [Opening; 2],
 }
+
+/// Bytes of a flow that each of its packets needs, both sides together.
+pub const HOT_BYTES: usize = 256;
+
+const _: () =
+    assert!(std::mem::offset_of!(Flow, attachments) <= HOT_BYTES, "the hot part of a flow has grown");
 
 impl Flow {
     /// A flow that begins with a segment of `opener`'s side.
@@ -142,8 +135,8 @@ impl Flow {
             stacks: [Stack::in_state(client_state), Stack::in_state(opened(has_syn, TcpState::Listen))],
             openings: [Opening::default(); 2],
             streams: [Stream::default(), Stream::default()],
-            sent: [Sent::default(), Sent::default()],
-            account: None,
+            tallies: [Tally::default(); 2],
+            extension: None,
             attachments: SmallVec::new(),
         }
     }
@@ -218,27 +211,31 @@ impl Flow {
 
     /// What `side` has sent.
     #[must_use]
-    pub const fn sent(&self, side: Side) -> &Sent {
-        &self.sent[side.index()]
+    pub fn sent(&self, side: Side) -> Sent {
+        self.sent_until(side, u64::MAX)
     }
 
-    /// What `side` has sent, to change.
-    #[must_use]
-    pub const fn sent_mut(&mut self, side: Side) -> &mut Sent {
-        &mut self.sent[side.index()]
+    /// What `side` has sent, of the stream no more than what lies before `until`.
+    pub(crate) fn sent_until(&self, side: Side, until: u64) -> Sent {
+        let next = self.stream(side.sends()).next().min(until);
+        let mishaps =
+            self.extension.as_ref().map_or_else(Mishaps::default, |rare| rare.mishaps[side.index()]);
+        Sent::of(&self.tallies[side.index()], mishaps, next)
+    }
+
+    /// What did not go as usual with what `side` has sent, to count.
+    pub(crate) fn mishaps_mut(&mut self, side: Side) -> &mut Mishaps {
+        &mut self.extension.get_or_insert_default().mishaps[side.index()]
     }
 
     /// Something that depends on each cache line of the flow.
     #[inline]
     pub(crate) fn touch(&self) -> u64 {
-        self.last.0
+        // The first and last of the hot part, one in between, and who is to be called.
+        u64::from(self.key.low.port)
             ^ u64::from(self.stacks[0].window)
-            ^ u64::from(self.stacks[1].window)
             ^ self.streams[0].next()
-            ^ self.streams[1].next()
-            ^ self.sent[0].ip_bytes
-            ^ self.sent[1].ip_bytes
-            ^ self.key.low.port as u64
+            ^ u64::from(self.tallies[1].packets)
             ^ self.attachments.len() as u64
     }
 
@@ -246,11 +243,10 @@ impl Flow {
     #[inline]
     pub(crate) fn note_packet(&mut self, sender: Side, ip_len: u32, payload_len: u32, now: Nanos) {
         (self.last, self.last_sender) = (now, sender);
-        self.marks.two_sided |= self.sent(sender.other()).packets > 0;
-        let sent = self.sent_mut(sender);
-        sent.packets = sent.packets.saturating_add(1);
-        sent.ip_bytes = sent.ip_bytes.saturating_add(u64::from(ip_len));
-        sent.payload_bytes = sent.payload_bytes.saturating_add(u64::from(payload_len));
+        self.marks.two_sided |= self.tallies[sender.other().index()].packets > 0;
+        if self.tallies[sender.index()].add(ip_len, payload_len) {
+            self.mishaps_mut(sender).carry_header();
+        }
     }
 
     /// Whether both hosts are established, both have been heard, and nothing is missing, closing or urgent.
@@ -280,17 +276,18 @@ impl Flow {
     /// The account of the connection, where somebody asked for one.
     #[must_use]
     pub fn account(&self) -> Option<&Account> {
-        self.account.as_deref()
+        self.extension.as_ref()?.account.as_deref()
     }
 
     /// The account, to change.
     pub(crate) fn account_mut(&mut self) -> Option<&mut Account> {
-        self.account.as_deref_mut()
+        self.extension.as_mut()?.account.as_deref_mut()
     }
 
     /// Begins an account, before the first packet is taken.
     pub(crate) fn keep_account(&mut self, opener: Side) {
-        self.account = Some(Box::new(Account::new(opener, self.start)));
+        let account = Account::new(opener, self.start);
+        self.extension.get_or_insert_default().account = Some(Box::new(account));
     }
 
     /// Whether the flow was picked up in mid-stream.

@@ -107,8 +107,8 @@ impl ConnRecord {
         let side = |side: Side| SideRecord {
             endpoint: flow.endpoint(side),
             observables: account.observables(side),
-            refused: flow.sent(side).refused,
-            conflicts: flow.sent(side).conflicts,
+            refused: flow.sent(side).mishaps.refused,
+            conflicts: flow.sent(side).mishaps.conflicts,
         };
         Some(Self {
             log_id: flow.log_id(),

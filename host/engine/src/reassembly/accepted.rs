@@ -64,6 +64,8 @@ pub struct Counted {
     pub delivered: u64,
     /// Bytes before the furthest one seen.
     pub duplicate: u64,
+    /// Bytes between the furthest one seen before and these.
+    pub skipped: u64,
     /// Bytes before the beginning of the stream.
     pub before_start: u64,
     /// Bytes behind the sender's FIN.

@@ -327,6 +327,7 @@ impl Stream {
         if start < end {
             let from = self.next().clamp(start, end);
             (counted.duplicate, counted.delivered) = (from - start, end - from);
+            counted.skipped = from.saturating_sub(self.next());
             self.standing.set_next(end);
         }
         counted

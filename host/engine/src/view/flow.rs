@@ -147,22 +147,22 @@ impl View {
     /// [`Refusal::NoFlow`].
     pub fn statistics(&self, side: Side) -> Result<SideStatistics, Refusal> {
         let flow = self.flow()?;
-        let sent = flow.sent(side);
+        let sent = flow.sent_until(side, self.horizon(side.sends()));
         let mut statistics = SideStatistics {
             packets: u64::from(sent.packets),
             ip_bytes: sent.ip_bytes,
             payload_bytes: sent.payload_bytes,
-            retransmissions: u64::from(sent.retransmissions),
-            refused: u64::from(sent.refused),
+            retransmissions: u64::from(sent.mishaps.retransmissions),
+            refused: u64::from(sent.mishaps.refused),
             ..SideStatistics::default()
         };
         // What a monitor sees follows its own level, whatever others have done for the flow.
         if self.current.level == Level::Full {
             statistics.delivered_bytes = sent.delivered_bytes;
-            statistics.out_of_order = u64::from(sent.out_of_order);
-            statistics.gap_bytes = sent.gap_bytes;
-            statistics.conflicts = u64::from(sent.conflicts);
-            statistics.urgent_bytes = u64::from(sent.urgent_bytes);
+            statistics.out_of_order = u64::from(sent.mishaps.out_of_order);
+            statistics.gap_bytes = sent.mishaps.gap_bytes;
+            statistics.conflicts = u64::from(sent.mishaps.conflicts);
+            statistics.urgent_bytes = u64::from(sent.mishaps.urgent_bytes);
         } else {
             statistics.delivered_bytes = flow.stream(side.sends()).highest();
         }
@@ -186,8 +186,8 @@ impl View {
             state: stack.state,
             window: stack.window,
             window_max: stack.window_max,
-            conflicts: read(flow.sent(side).conflicts),
-            urgent_bytes: read(flow.sent(side).urgent_bytes),
+            conflicts: read(flow.sent(side).mishaps.conflicts),
+            urgent_bytes: read(flow.sent(side).mishaps.urgent_bytes),
         })
     }
 

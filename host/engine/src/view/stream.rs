@@ -144,7 +144,7 @@ impl View {
     }
 
     /// Where reading of a direction ends although there may be more.
-    fn horizon(&self, direction: Direction) -> u64 {
+    pub(super) fn horizon(&self, direction: Direction) -> u64 {
         self.horizon.filter(|(of, _)| *of == direction).map_or(u64::MAX, |(_, offset)| offset)
     }
 
