@@ -1,7 +1,7 @@
 # make run    sets up what is missing, builds host and guests, runs the guests over the sample capture
 # make test   sets up what is missing, then formats, lints and tests everything
 # make bench  prints the tables of benches/README.md, then measures each stage; give it a quiet machine
-# make nightly runs the properties a million times each; make fuzz lets libFuzzer look for inputs for an hour a target
+# make nightly runs a hundred times as many cases of each property; make fuzz lets libFuzzer look for an hour a target
 # make load   attacks on memory at full size, each with a ceiling that it checks; five minutes
 # Others: setup, host, guests, fmt, lint.
 

@@ -1,8 +1,13 @@
 //! How much is tried.
 
-/// How many cases a property runs: `usual` in `make test`, what the environment variable `SLUICE_CASES` says where that
-/// is set, as `make nightly` does.
+/// Cases of a property in `make test` to which the environment variable `SLUICE_CASES` refers.
+const USUAL: u64 = 10_000;
+
+/// How many cases a property runs: `usual` in `make test`. Where `SLUICE_CASES` is set, as `make nightly` does, so many
+/// if ten thousand are usual, and as much in proportion otherwise.
 #[must_use]
 pub fn cases(usual: u32) -> u32 {
-    std::env::var("SLUICE_CASES").ok().and_then(|number| number.parse().ok()).unwrap_or(usual)
+    let wanted = std::env::var("SLUICE_CASES").ok().and_then(|number| number.parse::<u64>().ok());
+    let Some(wanted) = wanted else { return usual };
+    u32::try_from(u64::from(usual).saturating_mul(wanted) / USUAL).unwrap_or(u32::MAX).max(1)
 }

@@ -6,6 +6,7 @@ mod engine {
     mod corpus;
     mod fragments;
     mod fuzz;
+    mod gaps;
     mod honest;
     mod host;
     mod hostile;
