@@ -12,6 +12,8 @@ mod engine {
     mod overlap;
     mod replay;
     mod scripts;
+    mod state_model;
+    mod state_walk;
 }
 
 #[cfg(test)]

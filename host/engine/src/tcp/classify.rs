@@ -61,11 +61,13 @@ fn classify_syn(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
     let known_isn = own.is_candidate(tcp.seq);
     if !tcp.flags.contains(TcpFlags::ACK) {
         return match own.state {
+            // Closed after it had a connection: its peer has it still.
+            TcpState::Closed if own.has_sent => Class::Refuse(RefuseReason::SynInConnection),
             // The tap may show the SYN after the SYN-ACK that told its number.
             _ if known_isn && !own.has_sent => Class::Accept,
             _ if known_isn => Class::Repeated,
-            // Closed after it had a connection: its peer has it still.
-            TcpState::Closed if own.has_sent => Class::Refuse(RefuseReason::SynInConnection),
+            // Its peer has acknowledged a SYN with another number.
+            _ if peer.has_acknowledged && own.isn().is_some() => Class::Refuse(RefuseReason::SynInConnection),
             TcpState::Closed | TcpState::Listen | TcpState::SynSent => Class::Accept,
             TcpState::SynReceived
             | TcpState::Established
@@ -77,6 +79,14 @@ fn classify_syn(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
             | TcpState::TimeWait => Class::Refuse(RefuseReason::SynInConnection),
         };
     }
+    if !own.has_sent && peer.is_answered_by(tcp.ack) && !flow.is_partial() {
+        // What is seen of a host outweighs what its peer seemed to know of it: an ACK before this may be made up.
+        return if echoes_another_syn(peer, tcp) { Class::Refuse(RefuseReason::Paws) } else { Class::Accept };
+    }
+    let is_contradicted = !known_isn && own.isn().is_some() && peer.has_acknowledged;
+    if is_contradicted || own.state == TcpState::Closed && own.has_sent {
+        return Class::Refuse(RefuseReason::SynInConnection);
+    }
     if peer.state == TcpState::SynReceived && !peer.opens_actively && peer.has_sent {
         // Who only listened has had its SYN and waits for an ACK.
         return Class::Refuse(RefuseReason::SynInConnection);
@@ -84,8 +94,10 @@ fn classify_syn(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
     if own.state.is_synchronized() || own.state == TcpState::SynReceived && own.isn().is_some() {
         return match (known_isn, own.has_acknowledged) {
             // Its SYN crossed the peer's: this is the answer to that (RFC 9293 figure 7), not a repetition.
-            (true, false) => Class::Accept,
-            (true, true) => Class::Repeated,
+            (true, false) if peer.isn().is_none() || acknowledges_syn(peer, tcp.ack) => Class::Accept,
+            (true, false) => Class::Refuse(RefuseReason::SynAckWrongAck),
+            (true, true) if tcp.ack.before_or_at(own.acknowledged) => Class::Repeated,
+            (true, true) => Class::Refuse(RefuseReason::AckFuture),
             (false, _) => Class::Refuse(RefuseReason::SynInConnection),
         };
     }
@@ -110,10 +122,9 @@ pub(super) fn echoes_another_syn(peer: &Stack, tcp: &TcpHeader) -> bool {
 
 /// Whether `ack` covers a SYN of `stack`, or its SYN and some of the data that came with it.
 pub(crate) fn acknowledges_syn(stack: &Stack, ack: SeqNumber) -> bool {
-    let behind_syn = SeqNumber(ack.0.wrapping_sub(1));
     let covers_data =
-        stack.isn().is_some_and(|isn| isn.before(behind_syn) && ack.before_or_at(stack.sent_end));
-    stack.is_candidate(behind_syn) || covers_data
+        stack.isn().is_some_and(|isn| isn.add(1).before(ack) && ack.before_or_at(stack.sent_end));
+    stack.is_answered_by(ack) || covers_data
 }
 
 fn classify_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
@@ -142,7 +153,8 @@ fn classify_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
         if stream.fin().is_some_and(|known| stream.seq_of(known) == fin) {
             return Class::Repeated;
         }
-        if peer.has_acknowledged && fin.before(peer.acknowledged) {
+        let is_delivered = stream.is_anchored() && fin.before(stream.seq_of(stream.next()));
+        if is_delivered || peer.has_acknowledged && fin.before(peer.acknowledged) {
             // The receiver has gone past it: to it, all of this segment is old.
             return Class::Refuse(RefuseReason::OutOfWindow);
         }
@@ -216,6 +228,8 @@ fn unacceptable_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Option<Refuse
         if u32::try_from(behind).is_ok_and(|behind| behind > reach) {
             return Some(RefuseReason::AckOld);
         }
+    } else if peer.isn().is_some_and(|isn| tcp.ack.before_or_at(isn)) {
+        return Some(RefuseReason::AckOld);
     }
     None
 }

@@ -68,6 +68,13 @@ impl Stack {
         self.isns.iter().take(usize::from(self.isn_count)).any(|candidate| *candidate == isn)
     }
 
+    /// Whether an ACK answers one of its SYNs: any of those remembered, or the last one once it has gone on from it.
+    #[must_use]
+    pub fn is_answered_by(&self, ack: SeqNumber) -> bool {
+        let isn = SeqNumber(ack.0.wrapping_sub(1));
+        if self.state.is_synchronized() { self.isn() == Some(isn) } else { self.is_candidate(isn) }
+    }
+
     /// Remembers the initial sequence number of a SYN; the oldest is forgotten when there are too many.
     pub fn add_candidate(&mut self, isn: SeqNumber) {
         if self.is_candidate(isn) {

@@ -51,6 +51,15 @@ const fn sent_input(flags: TcpFlags) -> Option<StateInput> {
 fn send_syn(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
     let own = flow.stack_mut(sender);
     let is_changed = own.isn() != Some(tcp.seq);
+    let is_ack = tcp.flags.contains(TcpFlags::ACK);
+    if is_changed && is_ack && !own.has_sent && own.isn().is_some() {
+        // Until now its number was only known from what its peer acknowledged, and that was wrong.
+        own.settle_isn(tcp.seq);
+        own.sent_end = tcp.seq.add(tcp.sequence_len());
+        flow.stack_mut(sender.other()).has_acknowledged = false;
+        flow.stream_mut(sender.sends()).anchor(tcp.seq.add(1));
+    }
+    let own = flow.stack_mut(sender);
     own.add_candidate(tcp.seq);
     own.offered_scale = tcp.options.window_scale;
     own.offers_sack = tcp.options.sack_permitted;
@@ -72,7 +81,7 @@ fn send_syn(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
 fn settle_peer_isn(flow: &mut Flow, peer: Side, ack: SeqNumber) {
     let behind_syn = SeqNumber(ack.0.wrapping_sub(1));
     let stack = flow.stack_mut(peer);
-    if stack.is_candidate(behind_syn) || stack.isn().is_none() {
+    if stack.is_answered_by(ack) || stack.isn().is_none() {
         if stack.isn() != Some(behind_syn) {
             // What a SYN with another number claimed to send was never taken.
             stack.sent_end = ack;
