@@ -52,7 +52,8 @@ impl Stream {
     pub fn give_up(&mut self, everything: bool, budget: &mut Budget) -> Accepted {
         let mut accepted = Accepted::default();
         if self.level == Level::Full && self.is_anchored() {
-            let seen = if everything { self.highest().max(self.acknowledged()) } else { self.acknowledged() };
+            let seen =
+                if everything { self.highest().max(self.acknowledged()) } else { self.acknowledged_data() };
             while self.next < seen {
                 let waiting = self.ahead().and_then(Ahead::first).unwrap_or(u64::MAX);
                 self.declare_gap(waiting.min(seen).min(self.fin), &mut accepted);
@@ -65,6 +66,17 @@ impl Stream {
         self.gap_deadline = Nanos::NEVER;
         self.recharge(budget);
         accepted
+    }
+
+    /// Whether the receiver has acknowledged one number behind the furthest byte seen: a byte that was lost, or a FIN.
+    #[must_use]
+    pub fn may_have_ended(&self) -> bool {
+        self.fin().is_none() && self.acknowledged().checked_sub(1) == Some(self.highest())
+    }
+
+    /// What the receiver has acknowledged of data: not the number that may be a FIN.
+    pub(super) fn acknowledged_data(&self) -> u64 {
+        if self.may_have_ended() { self.highest() } else { self.acknowledged() }
     }
 
     /// Whether Linux would drop the FIN of a segment from `start` to `fin`: it waits behind a hole, and so does a

@@ -191,7 +191,7 @@ impl Stream {
     /// `deadline` at the latest.
     pub fn acknowledge(&mut self, offset: u64, deadline: Nanos) {
         self.acknowledged = self.acknowledged.max(offset.min(self.fin));
-        if self.level == Level::Full && self.acknowledged > self.received() {
+        if self.level == Level::Full && self.acknowledged_data() > self.received() {
             if self.gap_deadline == Nanos::NEVER {
                 self.gap_deadline = deadline;
             }
