@@ -26,6 +26,8 @@ mod engine {
     mod tenants;
     mod workers;
     mod wraparound;
+    mod state_model;
+    mod state_walk;
 }
 
 #[cfg(test)]

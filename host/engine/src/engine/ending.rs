@@ -14,6 +14,7 @@ impl Engine {
             return;
         }
         for direction in Direction::BOTH {
+            self.infer_lost_fin(index, direction);
             self.give_up(index, direction, GiveUp::Everything, now, handler);
         }
         let Some(flow) = self.view.flows.get_mut(index) else { return };
@@ -50,6 +51,17 @@ impl Engine {
         }
         flow.deadline = Nanos::NEVER;
         self.schedule(index);
+    }
+
+    /// The receiver has acknowledged one number more than was seen, nothing came behind it, and it has closed: what was
+    /// lost was the FIN. (That a byte and then the FIN were lost, and no more, cannot be told from it.)
+    fn infer_lost_fin(&mut self, index: u32, direction: Direction) {
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        let has_closed = flow.stack(direction.receiver()).has_sent_fin;
+        let stream = flow.stream_mut(direction);
+        if has_closed && stream.may_have_ended() {
+            stream.set_fin(stream.highest());
+        }
     }
 
     /// Takes a flow out of the table, which closes its record.

@@ -69,7 +69,7 @@ impl Stream {
     pub fn give_up_waiting(&mut self, budget: &mut Budget) -> Accepted {
         let mut accepted = Accepted::default();
         while self.skip_hole(&mut accepted) {}
-        if self.acknowledged() <= self.next() {
+        if self.acknowledged_data() <= self.next() {
             self.stop_waiting();
         }
         self.recharge(budget);
@@ -83,6 +83,17 @@ impl Stream {
             return false;
         };
         buffer.met.replace(next) == Some(next)
+    }
+
+    /// Whether the receiver has acknowledged one number behind the furthest byte seen: a byte that was lost, or a FIN.
+    #[must_use]
+    pub fn may_have_ended(&self) -> bool {
+        self.fin().is_none() && self.acknowledged().checked_sub(1) == Some(self.highest())
+    }
+
+    /// What the receiver has acknowledged of data: not the number that may be a FIN.
+    pub(super) fn acknowledged_data(&self) -> u64 {
+        if self.may_have_ended() { self.highest() } else { self.acknowledged() }
     }
 
     /// Whether Linux would drop the FIN of a segment from `start` to `fin`: it waits behind a hole, and so does a

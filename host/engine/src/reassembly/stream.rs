@@ -175,7 +175,7 @@ impl Stream {
     /// Nothing is waited for if all that was acknowledged is there.
     #[inline]
     pub(super) fn stop_waiting_if_received(&mut self) {
-        if self.acknowledged() <= self.received() {
+        if self.acknowledged_data() <= self.received() {
             self.stop_waiting();
         }
     }
@@ -274,10 +274,10 @@ impl Stream {
     #[inline]
     pub fn acknowledge(&mut self, offset: u64, deadline: Nanos) {
         self.standing.raise_acknowledged(offset.min(self.end()));
-        if self.level != Level::Full || self.acknowledged() <= self.received() {
+        if self.level != Level::Full || self.acknowledged_data() <= self.received() {
             self.stop_waiting();
         } else if self.gap_deadline() == Nanos::NEVER || self.awaited() <= self.received() {
-            let until = self.acknowledged();
+            let until = self.acknowledged_data();
             self.buffer.get_or_insert_default().wait = Some(Wait { deadline, until });
         }
     }
@@ -286,7 +286,7 @@ impl Stream {
     #[must_use]
     pub fn awaited(&self) -> u64 {
         let wait = self.buffer.as_ref().and_then(|buffer| buffer.wait);
-        wait.map_or(self.next(), |wait| wait.until.min(self.acknowledged()))
+        wait.map_or(self.next(), |wait| wait.until.min(self.acknowledged_data()))
     }
 
     /// Tells the budget of a buffer that holds nothing but a wait.

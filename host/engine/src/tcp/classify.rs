@@ -62,11 +62,15 @@ fn classify_syn(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
     let answered = flow.opening(sender.other());
     if !tcp.flags.contains(TcpFlags::ACK) {
         return match own.state {
+            // Closed after it had a connection: its peer has it still.
+            TcpState::Closed if own.has_sent => Class::Refuse(RefuseReason::SynInConnection),
             // The tap may show the SYN after the SYN-ACK that told its number.
             _ if known_isn && !own.has_sent => Class::Accept,
             _ if known_isn => Class::Repeated,
-            // Closed after it had a connection: its peer has it still.
-            TcpState::Closed if own.has_sent => Class::Refuse(RefuseReason::SynInConnection),
+            // Its peer has acknowledged a SYN with another number.
+            _ if peer.has_acknowledged && flow.opening(sender).isn().is_some() => {
+                Class::Refuse(RefuseReason::SynInConnection)
+            }
             TcpState::Closed | TcpState::Listen | TcpState::SynSent => Class::Accept,
             TcpState::SynReceived
             | TcpState::Established
@@ -78,6 +82,16 @@ fn classify_syn(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
             | TcpState::TimeWait => Class::Refuse(RefuseReason::SynInConnection),
         };
     }
+    let server = sender.other();
+    if !own.has_sent && answers_syn(flow, server, tcp.ack) && !flow.is_partial() {
+        // What is seen of a host outweighs what its peer seemed to know of it: an ACK before this may be made up.
+        let is_stale = echoes_another_syn(flow, server, tcp);
+        return if is_stale { Class::Refuse(RefuseReason::Paws) } else { Class::Accept };
+    }
+    let is_contradicted = !known_isn && flow.opening(sender).isn().is_some() && peer.has_acknowledged;
+    if is_contradicted || own.state == TcpState::Closed && own.has_sent {
+        return Class::Refuse(RefuseReason::SynInConnection);
+    }
     if peer.state == TcpState::SynReceived && !answered.opens_actively && peer.has_sent {
         // Who only listened has had its SYN and waits for an ACK.
         return Class::Refuse(RefuseReason::SynInConnection);
@@ -87,8 +101,12 @@ fn classify_syn(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
     {
         return match (known_isn, own.has_acknowledged) {
             // Its SYN crossed the peer's: this is the answer to that (RFC 9293 figure 7), not a repetition.
-            (true, false) => Class::Accept,
-            (true, true) => Class::Repeated,
+            (true, false) if answered.isn().is_none() || acknowledges_syn(flow, server, tcp.ack) => {
+                Class::Accept
+            }
+            (true, false) => Class::Refuse(RefuseReason::SynAckWrongAck),
+            (true, true) if tcp.ack.before_or_at(own.acknowledged) => Class::Repeated,
+            (true, true) => Class::Refuse(RefuseReason::AckFuture),
             (false, _) => Class::Refuse(RefuseReason::SynInConnection),
         };
     }
@@ -112,13 +130,24 @@ pub(super) fn echoes_another_syn(flow: &Flow, peer: Side, tcp: &TcpHeader) -> bo
         && SeqNumber(echo).before(SeqNumber(opening.syn_timestamp))
 }
 
+/// Whether an ACK answers one of the SYNs of `side`: any of those remembered, or the last one once it has gone on from
+/// it.
+pub(super) fn answers_syn(flow: &Flow, side: Side, ack: SeqNumber) -> bool {
+    let opening = flow.opening(side);
+    let isn = SeqNumber(ack.0.wrapping_sub(1));
+    if flow.stack(side).state.is_synchronized() {
+        opening.isn() == Some(isn)
+    } else {
+        opening.is_candidate(isn)
+    }
+}
+
 /// Whether `ack` covers a SYN of `side`, or its SYN and some of the data that came with it.
 pub(crate) fn acknowledges_syn(flow: &Flow, side: Side, ack: SeqNumber) -> bool {
-    let (stack, opening) = (flow.stack(side), flow.opening(side));
-    let behind_syn = SeqNumber(ack.0.wrapping_sub(1));
-    let covers_data =
-        opening.isn().is_some_and(|isn| isn.before(behind_syn) && ack.before_or_at(stack.sent_end));
-    opening.is_candidate(behind_syn) || covers_data
+    let sent_end = flow.stack(side).sent_end;
+    let isn = flow.opening(side).isn();
+    let covers_data = isn.is_some_and(|isn| isn.add(1).before(ack) && ack.before_or_at(sent_end));
+    answers_syn(flow, side, ack) || covers_data
 }
 
 fn classify_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
@@ -151,7 +180,9 @@ fn classify_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
         if stream.fin().is_some_and(|known| stream.seq_of(known) == fin) {
             return Class::Repeated;
         }
-        if peer.has_acknowledged && fin.before(peer.acknowledged) && !is_late_fin(own, peer, fin) {
+        let is_delivered = stream.is_anchored() && fin.before(stream.seq_of(stream.next()));
+        let is_behind = peer.has_acknowledged && fin.before(peer.acknowledged);
+        if is_delivered || is_behind && !is_late_fin(own, peer, fin) {
             // The receiver has gone past it: to it, all of this segment is old.
             return Class::Refuse(RefuseReason::OutOfWindow);
         }
@@ -243,6 +274,8 @@ fn unacceptable_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Option<Refuse
         if u32::try_from(behind).is_ok_and(|behind| behind > reach) {
             return Some(RefuseReason::AckOld);
         }
+    } else if flow.opening(sender.other()).isn().is_some_and(|isn| tcp.ack.before_or_at(isn)) {
+        return Some(RefuseReason::AckOld);
     }
     None
 }

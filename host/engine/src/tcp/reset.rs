@@ -49,9 +49,9 @@ fn in_syn_sent(flow: &Flow, receiver: Side, tcp: &TcpHeader) -> Class {
 
 /// Whether `seq` is the next byte that the receiver expects, as far as that can be known.
 ///
-/// The tap may have missed bytes that the receiver has, or the receiver may not have got bytes that the tap has shown.
-/// So an ACK that came after the last segment of the sender counts too, and so does the end of what the sender sent
-/// unless something is missing before it.
+/// The tap may have missed bytes that the receiver has: then the receiver's ACK says more than the stream. Or the
+/// receiver did not get bytes that the tap has shown: so an ACK that came after the last segment of the sender counts
+/// too. The furthest number of the sender does not: an empty segment in the window may have any.
 fn is_at_next(flow: &Flow, sender: Side, seq: SeqNumber) -> bool {
     let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
     let stream = flow.stream(sender.sends());
@@ -61,7 +61,7 @@ fn is_at_next(flow: &Flow, sender: Side, seq: SeqNumber) -> bool {
         && seq == peer.acknowledged
         && (next.is_none_or(|next| next.before_or_at(seq)) || flow.last_sender == sender.other());
     let is_stale = peer.has_acknowledged && seq.before(peer.acknowledged);
-    let is_end = own.has_sent && seq == own.sent_end && !stream.has_hole();
+    let is_end = own.has_sent && seq == own.sent_end && !stream.is_anchored();
     is_told || !is_stale && (next == Some(seq) || is_end)
 }
 

@@ -19,6 +19,8 @@ pub struct Stack {
     pub has_timestamp: bool,
     /// Whether its last ACK told of bytes behind holes; [`Opening::sack_edge`](super::Opening::sack_edge) says where.
     pub has_sack_edge: bool,
+    /// Whether it has sent a FIN.
+    pub has_sent_fin: bool,
     /// Shift of its windows, once both hosts offered one (RFC 7323 section 2.2).
     pub window_scale: u8,
     /// SND.NXT: behind the furthest sequence number that it sent.

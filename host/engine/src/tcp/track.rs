@@ -2,6 +2,7 @@
 
 use sluice_wire::{SeqNumber, TcpFlags, TcpHeader};
 
+use super::classify::answers_syn;
 use super::{Stack, StateInput, TcpState};
 use crate::flow::Flow;
 use crate::{Nanos, Side};
@@ -18,6 +19,7 @@ pub fn send(flow: &mut Flow, sender: Side, tcp: &TcpHeader) -> Option<TcpState> 
     if !tcp.flags.contains(TcpFlags::RST) {
         own.advertise(tcp.window, is_syn);
         let has_sent = std::mem::replace(&mut own.has_sent, true);
+        own.has_sent_fin |= tcp.flags.contains(TcpFlags::FIN);
         let end = tcp.seq.add(tcp.sequence_len());
         if !has_sent || own.sent_end.before(end) {
             own.sent_end = end;
@@ -55,12 +57,22 @@ const fn sent_input(flags: TcpFlags) -> Option<StateInput> {
 }
 
 fn send_syn(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
+    let is_ack = tcp.flags.contains(TcpFlags::ACK);
+    let is_guess = !flow.stack(sender).has_sent && flow.opening(sender).isn().is_some();
     let opening = flow.opening_mut(sender);
     let is_changed = opening.isn() != Some(tcp.seq);
+    if is_changed && is_ack && is_guess {
+        // Until now its number was only known from what its peer acknowledged, and that was wrong.
+        opening.settle_isn(tcp.seq);
+        flow.stack_mut(sender).sent_end = tcp.seq.add(tcp.sequence_len());
+        flow.stack_mut(sender.other()).has_acknowledged = false;
+        flow.stream_mut(sender.sends()).anchor(tcp.seq.add(1));
+    }
+    let opening = flow.opening_mut(sender);
     opening.add_candidate(tcp.seq);
     opening.offered_scale = tcp.options.window_scale;
     opening.offers_sack = tcp.options.sack_permitted;
-    opening.opens_actively |= !tcp.flags.contains(TcpFlags::ACK);
+    opening.opens_actively |= !is_ack;
     if let Some((value, _)) = tcp.options.timestamps.filter(|_| !flow.stack(sender).offers_timestamps) {
         flow.stack_mut(sender).offers_timestamps = true;
         flow.opening_mut(sender).syn_timestamp = value;
@@ -79,8 +91,9 @@ fn send_syn(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
 /// A SYN-ACK acknowledges one of the peer's SYNs, or its SYN and data: that one was taken.
 fn settle_peer_isn(flow: &mut Flow, peer: Side, ack: SeqNumber) {
     let behind_syn = SeqNumber(ack.0.wrapping_sub(1));
+    let is_answered = answers_syn(flow, peer, ack);
     let opening = flow.opening_mut(peer);
-    if opening.is_candidate(behind_syn) || opening.isn().is_none() {
+    if is_answered || opening.isn().is_none() {
         let is_other = opening.isn() != Some(behind_syn);
         opening.settle_isn(behind_syn);
         if is_other {
