@@ -22,12 +22,12 @@ mod engine {
     mod replay;
     mod scripts;
     mod skew;
+    mod state_model;
+    mod state_walk;
     mod tap;
     mod tenants;
     mod workers;
     mod wraparound;
-    mod state_model;
-    mod state_walk;
 }
 
 #[cfg(test)]

@@ -140,8 +140,13 @@ pub(crate) fn connection(plan: Plan) -> Vec<Sent> {
 }
 
 /// What a tap that caught `seen` must tell of a direction if it saw the handshake: bytes missing, and where the stream
-/// stands at the end.
-pub(crate) fn expected(plan: &Plan, seen: &[&Sent], direction: Direction) -> (Vec<Option<u8>>, u64) {
+/// stands at the end. `next` is where it was told to stand.
+pub(crate) fn expected(
+    plan: &Plan,
+    seen: &[&Sent],
+    direction: Direction,
+    next: u64,
+) -> (Vec<Option<u8>>, u64) {
     let (sender, bytes) = (direction.sender(), plan.bytes[direction.sender().index()]);
     let own = seen.iter().filter(|sent| sent.sender == sender);
     let mut caught = vec![false; bytes + 1];
@@ -149,8 +154,13 @@ pub(crate) fn expected(plan: &Plan, seen: &[&Sent], direction: Direction) -> (Ve
     let acks = seen.iter().filter(|sent| sent.sender != sender).filter_map(|sent| sent.ack);
     let told = caught.iter().rposition(|is_there| *is_there).map_or(0, |last| last + 1);
     let mut end = acks.max().unwrap_or(0).max(told);
-    if caught[bytes] {
-        // The FIN says where the stream ends. Without it, its number is like that of a byte.
+    let fin = plan.bytes[direction.receiver().index()];
+    let has_closed =
+        seen.iter().any(|sent| sent.sender != sender && sent.range.0 <= fin && fin < sent.range.1);
+    let is_alone = end == told + 1 || next == bytes as u64;
+    if caught[bytes] || is_alone && has_closed {
+        // The FIN says where the stream ends. Without it, its number is like that of a byte, unless it is the only one
+        // acknowledged behind what was seen or given up before, and the receiver has closed too.
         end = end.min(bytes);
     }
     let byte = |at: usize| (caught[at] && at < bytes).then(|| byte_at(plan.seed, sender, at));

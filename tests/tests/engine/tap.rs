@@ -100,7 +100,7 @@ fn lose(rate: u32, burst: usize) {
         let (flow, counters) = run(seen.iter().map(|sent| sent.frame.clone()).collect());
         for direction in Direction::BOTH {
             let told = flow.stream(direction);
-            let (wanted, end) = expected(&plan, &seen, direction);
+            let (wanted, end) = expected(&plan, &seen, direction, told.next);
             let what = format!("{plan:?} {direction:?} of {} packets, {:?}", seen.len(), counters.packets);
             assert!(places(told) == wanted, "{what}: {:?}", told.gaps);
             assert_eq!(told.next, end, "{what}");
