@@ -26,7 +26,8 @@ const OURS: [(&str, &str, &str, u64, &str); 10] = [
 
 const SHORT: &str = "frames shorter than their IP header says are refused, as a host refuses them";
 const BEHIND: &str = "what lies behind a hole at the end is read, and the hole is a gap";
-const UNSEEN: &str = "nothing of this side was captured; what the other one acknowledges, its FIN apart, tells how much it sent";
+const UNSEEN: &str = "nothing of this side was captured; what the other one acknowledges, a FIN apart, tells how much \
+                      it sent";
 
 fn watch(path: &Path) -> Watcher {
     // Captures of sending hosts hold wrong checksums; which ones is the business of another test.
