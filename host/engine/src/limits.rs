@@ -56,6 +56,9 @@ pub const STRAYS_PER_FLOW: usize = 8;
 /// [`Limits::total_bytes`]. More than 1,024 flows at once that lost a window are an outage of the tap.
 pub const STRAYING_FLOWS: usize = 1024;
 
+/// Networks with overlap rules of their own. They are looked through when a flow begins.
+pub const SYSTEM_PREFIXES: usize = 256;
+
 /// Fragments of one datagram.
 ///
 /// One-byte fragments out of order cost a hundred times their data. 64 KiB take 119 fragments where the MTU is 576, the

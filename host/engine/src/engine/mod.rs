@@ -9,6 +9,7 @@ mod reopening;
 mod segment;
 mod strays;
 mod streams;
+mod systems;
 
 use std::fmt;
 
@@ -16,6 +17,7 @@ use sluice_wire::IpAddress;
 
 use self::reopening::Reopenings;
 use self::strays::Strays;
+pub use self::systems::System;
 use crate::counters::Counters;
 use crate::defrag::Defragmenter;
 use crate::event::{Definitions, Handler, Monitors, Pass, TenantId, TimerSpec, Wishes};
@@ -144,6 +146,8 @@ pub struct Engine {
     excused: Vec<Excused>,
     reopenings: Reopenings,
     strays: Strays,
+    /// By the length of the prefix, the longest first.
+    systems: Vec<System>,
 }
 
 impl fmt::Debug for Engine {
@@ -177,6 +181,7 @@ impl Engine {
             excused: Vec::new(),
             reopenings: Reopenings::default(),
             strays: Strays::default(),
+            systems: Vec::new(),
         }
     }
 

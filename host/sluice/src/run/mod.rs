@@ -48,7 +48,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         Box::new(TextOutput { sink: Rc::clone(&sink) })
     };
     let mut guests = Guests::new(&runtime, Rc::new(MonitorFilters), output);
-    let mut engine = engine_for(&args.input);
+    let mut engine = engine_for(&args.input)?;
     let grants = Grants { drop: args.allow.contains(&Allowed::Drop) };
     for guest in words.guests {
         start(guest, grants, &runtime, &mut guests, &mut engine)?;
