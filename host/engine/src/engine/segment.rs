@@ -72,7 +72,13 @@ impl Engine {
                 return self.raise_orphan(now, handler);
             }
         };
-        let class = self.view.flows.get(index).map(|flow| tcp::classify(flow, sender, tcp));
+        let mut class = self.view.flows.get(index).map(|flow| tcp::classify(flow, sender, tcp));
+        if class == Some(Class::Refuse(RefuseReason::Paws))
+            && let Some(flow) = self.view.flows.get_mut(index).filter(|flow| flow.outlives_timestamps(now))
+        {
+            flow.stack_mut(sender.other()).has_timestamp = false;
+            class = Some(tcp::classify(flow, sender, tcp));
+        }
         match class {
             Some(Class::Refuse(reason)) if !is_first => {
                 self.note_refused_syn(index, sender, tcp, reason);

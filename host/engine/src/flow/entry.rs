@@ -9,7 +9,7 @@ use crate::event::TenantId;
 use crate::limits::Timeouts;
 use crate::reassembly::{Level, Stream};
 use crate::tcp::{Stack, TcpState};
-use crate::{Direction, Nanos, Side};
+use crate::{Direction, Nanos, Side, seconds};
 
 /// What one side has sent.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -305,6 +305,11 @@ impl Flow {
         }
     }
 
+    /// Whether the flow has been silent for so long that its timestamps have lost their meaning (RFC 7323 section 5.5).
+    pub(crate) fn outlives_timestamps(&self, now: Nanos) -> bool {
+        self.last.after(TIMESTAMP_LIFE) <= now
+    }
+
     /// Memory of the flow's buffers.
     #[must_use]
     pub fn buffered(&self) -> usize {
@@ -338,6 +343,9 @@ fn opening_side(tcp: &TcpHeader) -> Side {
         Side::Client
     }
 }
+
+/// How long a timestamp can be compared with a later one: 24 days, as Linux has it (TCP_PAWS_24DAYS).
+const TIMESTAMP_LIFE: u64 = seconds(24 * 24 * 3600);
 
 /// First port that is not well-known (RFC 6335 section 6).
 const WELL_KNOWN: u16 = 1024;

@@ -61,8 +61,11 @@ fn send_syn(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
     }
     let own = flow.stack_mut(sender);
     own.add_candidate(tcp.seq);
-    own.offered_scale = tcp.options.window_scale;
-    own.offers_sack = tcp.options.sack_permitted;
+    if is_changed || !own.has_sent {
+        // A SYN that comes again does not change what the first one offered (Linux keeps the request of the first).
+        own.offered_scale = tcp.options.window_scale;
+        own.offers_sack = tcp.options.sack_permitted;
+    }
     own.opens_actively |= !tcp.flags.contains(TcpFlags::ACK);
     if let Some((value, _)) = tcp.options.timestamps.filter(|_| !own.offers_timestamps) {
         (own.offers_timestamps, own.syn_timestamp) = (true, value);
@@ -204,7 +207,8 @@ fn remember_timestamp(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
     let Some((value, _)) = tcp.options.timestamps else { return };
     let stack = flow.stack_mut(sender.other());
     let is_in_order = !stack.has_acknowledged || tcp.seq.before_or_at(stack.acknowledged);
-    let is_newer = !stack.has_timestamp || !SeqNumber(value).before(SeqNumber(stack.recent_timestamp));
+    let is_first = !stack.has_timestamp || stack.recent_timestamp == 0;
+    let is_newer = is_first || !SeqNumber(value).before(SeqNumber(stack.recent_timestamp));
     if is_in_order && is_newer {
         (stack.recent_timestamp, stack.has_timestamp) = (value, true);
     }
