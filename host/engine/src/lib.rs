@@ -21,7 +21,7 @@ pub mod tcp;
 mod time;
 pub mod view;
 
-pub use engine::{Checksums, Config, Engine, Networks, PickUp, Records};
+pub use engine::{Checksums, Config, Engine, Networks, PickUp, Records, System};
 pub use refusal::Refusal;
 pub use side::{Direction, Side};
 pub use time::{Nanos, millis, seconds};

@@ -72,6 +72,9 @@ pub const HISTORY_SCALE: u32 = 10;
 /// they turn up later.
 pub const RECORD_HOLES: usize = 32;
 
+/// Networks with overlap rules of their own. They are looked through when a flow begins.
+pub const SYSTEM_PREFIXES: usize = 256;
+
 /// Fragments of one datagram.
 ///
 /// One-byte fragments out of order cost a hundred times their data. 64 KiB take 119 fragments where the MTU is 576, the

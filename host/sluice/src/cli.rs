@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sluice_engine::reassembly::OverlapPolicy;
+
+use crate::systems::Overlap;
 
 /// A host for sandboxed middleboxes.
 ///
@@ -60,13 +63,19 @@ pub(crate) struct InputArgs {
     #[arg(long)]
     pub(crate) handshake_only: bool,
 
-    /// Whose copy of a byte is read when several came before it was delivered: as the hosts here would
-    #[arg(long, value_name = "POLICY", value_enum, default_value_t = OverlapMode::First)]
-    pub(crate) overlap: OverlapMode,
+    /// Whose copy of a byte is read when several came before it was delivered: as the hosts here would. One of first
+    /// (the default), last, linux, bsd, windows, solaris; with a prefix, for what hosts of that network receive, the
+    /// longest prefix first. May be given several times: --overlap linux --overlap 10.0.0.0/8=windows
+    #[arg(long, value_name = "[PREFIX=]POLICY", value_parser = Overlap::parse)]
+    pub(crate) overlap: Vec<Overlap>,
 
     /// The same for what clients receive, where they are other systems than the servers
     #[arg(long, value_name = "POLICY", value_enum)]
     pub(crate) overlap_clients: Option<OverlapMode>,
+
+    /// Whether equal addresses and ports in two VLANs or tunnels are two connections
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = NetworksMode::Apart)]
+    pub(crate) networks: NetworksMode,
 
     /// What becomes of the byte that an urgent pointer marks
     #[arg(long, value_name = "MODE", value_enum, default_value_t = UrgentMode::Inline)]
@@ -96,6 +105,14 @@ pub(crate) enum ChecksumMode {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum NetworksMode {
+    /// They are two
+    Apart,
+    /// They are one: for taps that see each direction in a VLAN or tunnel of its own
+    One,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum OverlapMode {
     /// The one that came first
     First,
@@ -109,6 +126,20 @@ pub(crate) enum OverlapMode {
     Windows,
     /// As Solaris
     Solaris,
+}
+
+impl OverlapMode {
+    /// The engine's name for it.
+    pub(crate) const fn policy(self) -> OverlapPolicy {
+        match self {
+            Self::First => OverlapPolicy::First,
+            Self::Last => OverlapPolicy::Last,
+            Self::Linux => OverlapPolicy::Linux,
+            Self::Bsd => OverlapPolicy::Bsd,
+            Self::Windows => OverlapPolicy::Windows,
+            Self::Solaris => OverlapPolicy::Solaris,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

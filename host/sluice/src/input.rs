@@ -7,16 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sluice_engine::event::Handler;
 use sluice_engine::packet::Burst;
-use sluice_engine::reassembly::{OverlapPolicy, Urgent};
-use sluice_engine::{Checksums, Config, Engine, Nanos, PickUp, Records};
+use sluice_engine::reassembly::Urgent;
+use sluice_engine::{Checksums, Config, Engine, Nanos, Networks, PickUp, Records};
 use sluice_pktio::{CaptureReader, OpenError, PacketIo, ReceiveError, Received};
 use sluice_wire::LinkType;
 
-use crate::cli::{ChecksumMode, InputArgs, OverlapMode, UrgentMode};
+use crate::cli::{ChecksumMode, InputArgs, NetworksMode, OverlapMode, UrgentMode};
 use crate::exit::{Exit, Failure};
 use crate::filter::PacketFilter;
 use crate::progress::Progress;
-use crate::survey;
+use crate::{survey, systems};
 
 /// A received burst in the eyes of the engine: the packets that passed the filter.
 #[derive(Debug, Default)]
@@ -173,8 +173,15 @@ impl Input {
 }
 
 /// An engine as the operator wants it for this input.
-pub(crate) fn engine_for(args: &InputArgs, records: Records) -> Engine {
-    let mut engine = Engine::new(Config { records, ..engine_config(args) });
+///
+/// # Errors
+///
+/// [`Failure`] for more prefixes with overlap policies than there may be.
+pub(crate) fn engine_for(args: &InputArgs, records: Records) -> Result<Engine, Failure> {
+    let usage = |problem: String| Failure::say(Exit::Usage, problem);
+    let (overlap, systems) = systems::sort(&args.overlap).map_err(usage)?;
+    let mut engine = Engine::new(Config { records, ..engine_config(args, overlap) });
+    engine.set_systems(&systems).map_err(|refusal| usage(refusal.to_string()))?;
     if args.checksums == ChecksumMode::Auto {
         let hosts = survey::offloading_hosts(&args.read);
         for host in &hosts {
@@ -184,34 +191,27 @@ pub(crate) fn engine_for(args: &InputArgs, records: Records) -> Engine {
         }
         engine.excuse_checksums(&hosts);
     }
-    engine
+    Ok(engine)
 }
 
-fn engine_config(args: &InputArgs) -> Config {
+fn engine_config(args: &InputArgs, overlap: OverlapMode) -> Config {
     let checksums = match args.checksums {
         ChecksumMode::Auto | ChecksumMode::All => Checksums::Verify,
         ChecksumMode::None => Checksums::Ignore,
     };
     let pick_up = if args.handshake_only { PickUp::HandshakeOnly } else { PickUp::MidStream };
     // By direction: what servers receive, what clients receive.
-    let overlap = [args.overlap, args.overlap_clients.unwrap_or(args.overlap)].map(overlap_policy);
+    let overlap = [overlap, args.overlap_clients.unwrap_or(overlap)].map(OverlapMode::policy);
+    let networks = match args.networks {
+        NetworksMode::Apart => Networks::Apart,
+        NetworksMode::One => Networks::One,
+    };
     let urgent = match args.urgent {
         UrgentMode::Inline => Urgent::Inline,
         UrgentMode::Oob => Urgent::Oob,
         UrgentMode::Gap => Urgent::Gap,
     };
-    Config { checksums, pick_up, overlap, urgent, seed: hash_seed(), ..Config::default() }
-}
-
-const fn overlap_policy(mode: OverlapMode) -> OverlapPolicy {
-    match mode {
-        OverlapMode::First => OverlapPolicy::First,
-        OverlapMode::Last => OverlapPolicy::Last,
-        OverlapMode::Linux => OverlapPolicy::Linux,
-        OverlapMode::Bsd => OverlapPolicy::Bsd,
-        OverlapMode::Windows => OverlapPolicy::Windows,
-        OverlapMode::Solaris => OverlapPolicy::Solaris,
-    }
+    Config { checksums, pick_up, overlap, urgent, networks, seed: hash_seed(), ..Config::default() }
 }
 
 /// A secret for the flow table's hash: whoever made the traffic does not know it. Nothing that is reported depends on

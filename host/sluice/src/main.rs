@@ -11,6 +11,7 @@ mod progress;
 mod run;
 mod streams;
 mod survey;
+mod systems;
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -135,6 +135,28 @@ fn the_same_ends_in_several_vlans_are_connections_of_their_own() {
     let streams = check_files(&here, "out");
     let sizes: Vec<&Value> = streams.iter().map(|stream| &stream["bytes"]).collect();
     assert_eq!(sizes, [136, 5007, 136, 5007, 136, 5007]);
+    here.sluice_with("streams -q --networks one -o joined -r", &capture).well();
+    assert_eq!(check_files(&here, "joined").len(), 2);
+}
+
+#[test]
+fn the_longest_prefix_that_holds_the_receiver_says_which_copy_is_written() {
+    let Some(truth) = shared("kernel-truth") else { return };
+    let here = Folder::new("systems");
+    let capture = truth.join("pcaps/allen-hole-s.pcap");
+    let (first, last) = ([b'X'; 16], [b'Y'; 16]);
+    for (words, middle) in [
+        ("", first),
+        ("--overlap last", last),
+        ("--overlap first --overlap 10.99.0.0/16=last", last),
+        ("--overlap last --overlap 10.99.0.1=first --overlap 10.0.0.0/8=last", first),
+        ("--overlap 10.99.0.2=last", first),
+    ] {
+        let (_, written) = to_server(&here, words, &capture);
+        assert_eq!(written[16..32], middle, "{words}");
+    }
+    let wrong = here.sluice_with("streams -q -o out --overlap 10.0.0.0/40=last -r", &capture);
+    assert_eq!(wrong.code, Some(2), "{}", wrong.err);
 }
 
 #[test]

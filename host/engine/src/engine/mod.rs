@@ -14,6 +14,7 @@ mod segment;
 mod sight;
 mod strays;
 mod streams;
+mod systems;
 
 use std::fmt;
 
@@ -22,6 +23,7 @@ use sluice_wire::IpAddress;
 use self::reopening::Reopenings;
 use self::sight::Sight;
 use self::strays::Strays;
+pub use self::systems::System;
 use crate::counters::{Counters, TenantCounters};
 use crate::defrag::Defragmenter;
 use crate::event::{Definitions, Handler, Monitors, Pass, TenantId, TimerSpec, Wishes};
@@ -169,6 +171,8 @@ pub struct Engine {
     excused: Vec<Excused>,
     reopenings: Reopenings,
     strays: Strays,
+    /// By the length of the prefix, the longest first.
+    systems: Vec<System>,
 }
 
 impl fmt::Debug for Engine {
@@ -204,6 +208,7 @@ impl Engine {
             excused: Vec::new(),
             reopenings: Reopenings::default(),
             strays: Strays::default(),
+            systems: Vec::new(),
         }
     }
 

@@ -120,10 +120,12 @@ impl Engine {
                 user_context: 0,
             });
         }
+        let Some(flow) = self.view.flows.get(index) else { return };
+        let rules = Direction::BOTH.map(|direction| self.rules(flow, direction));
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         flow.raise_level(level);
-        for direction in Direction::BOTH {
-            flow.stream_mut(direction).rules = self.config.rules(direction);
+        for (direction, rules) in Direction::BOTH.into_iter().zip(rules) {
+            flow.stream_mut(direction).rules = rules;
         }
         (flow.attachments, flow.interest, flow.retains) = (attachments, interest, retains);
     }

@@ -80,8 +80,12 @@ impl Engine {
                 return self.raise_orphan(now, handler);
             }
         };
-        let Some(flow) = self.view.flows.get(index) else { return };
-        let class = tcp::classify(flow, sender, tcp);
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        let mut class = tcp::classify(flow, sender, tcp);
+        if class == Class::Refuse(RefuseReason::Paws) && flow.outlives_timestamps(now) {
+            flow.stack_mut(sender.other()).has_timestamp = false;
+            class = tcp::classify(flow, sender, tcp);
+        }
         if flow.account().is_some() {
             // What opens a flow counts, whatever it is.
             self.observe(index, sender, tcp, if is_first { Class::Accept } else { class });

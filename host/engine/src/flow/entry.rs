@@ -10,7 +10,7 @@ use crate::event::TenantId;
 use crate::limits::Timeouts;
 use crate::reassembly::{Level, Stream};
 use crate::tcp::{Opening, Stack, TcpState};
-use crate::{Direction, Nanos, Side};
+use crate::{Direction, Nanos, Side, seconds};
 
 /// A monitor that watches a flow.
 #[derive(Clone, Copy, Debug)]
@@ -385,6 +385,11 @@ impl Flow {
         }
     }
 
+    /// Whether the flow has been silent for so long that its timestamps have lost their meaning (RFC 7323 section 5.5).
+    pub(crate) fn outlives_timestamps(&self, now: Nanos) -> bool {
+        self.last.after(TIMESTAMP_LIFE) <= now
+    }
+
     /// Memory of the flow's buffers.
     #[must_use]
     pub fn buffered(&self) -> usize {
@@ -418,6 +423,9 @@ fn opening_side(tcp: &TcpHeader) -> Side {
         Side::Client
     }
 }
+
+/// How long a timestamp can be compared with a later one: 24 days, as Linux has it (TCP_PAWS_24DAYS).
+const TIMESTAMP_LIFE: u64 = seconds(24 * 24 * 3600);
 
 /// First port that is not well-known (RFC 6335 section 6).
 const WELL_KNOWN: u16 = 1024;

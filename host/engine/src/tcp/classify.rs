@@ -232,7 +232,9 @@ fn unfit_for_handshake(flow: &Flow, receiver: Side, tcp: &TcpHeader) -> Option<R
 
 fn unacceptable_timestamp(own: &Stack, peer: &Stack, tcp: &TcpHeader) -> Option<RefuseReason> {
     let (value, _) = tcp.options.timestamps?;
-    let negotiated = own.offers_timestamps && peer.offers_timestamps && peer.has_timestamp;
+    // Linux does not hold a timestamp of 0 against what follows: some hosts open with it (`tcp_paws_check`).
+    let is_known = peer.has_timestamp && peer.recent_timestamp != 0;
+    let negotiated = own.offers_timestamps && peer.offers_timestamps && is_known;
     let is_older = SeqNumber(value.wrapping_add(PAWS_SLACK)).before(SeqNumber(peer.recent_timestamp));
     (negotiated && is_older).then_some(RefuseReason::Paws)
 }

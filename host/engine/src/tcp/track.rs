@@ -68,10 +68,14 @@ fn send_syn(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
         flow.stack_mut(sender.other()).has_acknowledged = false;
         flow.stream_mut(sender.sends()).anchor(tcp.seq.add(1));
     }
+    let is_new = is_changed || !flow.stack(sender).has_sent;
     let opening = flow.opening_mut(sender);
     opening.add_candidate(tcp.seq);
-    opening.offered_scale = tcp.options.window_scale;
-    opening.offers_sack = tcp.options.sack_permitted;
+    if is_new {
+        // A SYN that comes again does not change what the first one offered (Linux keeps the request of the first).
+        opening.offered_scale = tcp.options.window_scale;
+        opening.offers_sack = tcp.options.sack_permitted;
+    }
     opening.opens_actively |= !is_ack;
     if let Some((value, _)) = tcp.options.timestamps.filter(|_| !flow.stack(sender).offers_timestamps) {
         flow.stack_mut(sender).offers_timestamps = true;
@@ -232,7 +236,8 @@ fn remember_timestamp(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
     let Some((value, _)) = tcp.options.timestamps else { return };
     let stack = flow.stack_mut(sender.other());
     let is_in_order = !stack.has_acknowledged || tcp.seq.before_or_at(stack.acknowledged);
-    let is_newer = !stack.has_timestamp || !SeqNumber(value).before(SeqNumber(stack.recent_timestamp));
+    let is_first = !stack.has_timestamp || stack.recent_timestamp == 0;
+    let is_newer = is_first || !SeqNumber(value).before(SeqNumber(stack.recent_timestamp));
     if is_in_order && is_newer {
         (stack.recent_timestamp, stack.has_timestamp) = (value, true);
     }

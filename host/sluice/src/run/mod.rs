@@ -54,7 +54,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     };
     let mut guests = Guests::new(&runtime, Rc::new(MonitorFilters), output);
     let records = if args.log.contains(&LogKind::Conn) { Records::Each } else { Records::None };
-    let mut engine = engine_for(&args.input, records);
+    let mut engine = engine_for(&args.input, records)?;
     let grants = Grants { drop: args.allow.contains(&Allowed::Drop) };
     for guest in words.guests {
         start(guest, grants, &runtime, &mut guests, &mut engine)?;

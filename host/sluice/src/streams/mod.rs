@@ -33,7 +33,7 @@ pub(crate) fn run(args: &StreamsArgs) -> Result<Exit, Failure> {
     let files = files.map_err(|error| file_failure(args, &error))?;
     let mut writer =
         StreamWriter { files, flows: Vec::new(), free: Vec::new(), error: None, buffer: Vec::new() };
-    let mut engine = engine_for(&args.input, Records::None);
+    let mut engine = engine_for(&args.input, Records::None)?;
     let definitions = definitions().map_err(|error| Failure::new(Exit::Failed, error))?;
     engine.attach(definitions, false).map_err(|error| Failure::new(Exit::Failed, error))?;
     let fed = input.feed(&mut engine, &mut writer, |_, _| Ok(()));
