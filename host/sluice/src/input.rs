@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sluice_engine::event::Handler;
+use sluice_engine::limits::Limits;
 use sluice_engine::packet::Burst;
 use sluice_engine::reassembly::{OverlapPolicy, Urgent};
 use sluice_engine::{Checksums, Config, Engine, Nanos, PickUp, Records};
@@ -200,7 +201,11 @@ fn engine_config(args: &InputArgs) -> Config {
         UrgentMode::Oob => Urgent::Oob,
         UrgentMode::Gap => Urgent::Gap,
     };
-    Config { checksums, pick_up, overlap, urgent, seed: hash_seed(), ..Config::default() }
+    let number = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
+    let limits = Limits::default()
+        .with_flows(number(args.limit_flows))
+        .with_total_bytes(number(args.limit_buffers).saturating_mul(1 << 20));
+    Config { limits, checksums, pick_up, overlap, urgent, seed: hash_seed(), ..Config::default() }
 }
 
 const fn overlap_policy(mode: OverlapMode) -> OverlapPolicy {
