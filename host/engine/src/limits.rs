@@ -81,7 +81,7 @@ pub const SYSTEM_PREFIXES: usize = 256;
 /// least that IPv4 hosts must take.
 pub const FRAGMENTS_PER_DATAGRAM: usize = 512;
 
-/// Bounds that the operator may change.
+/// Bounds that the operator may change: those of one engine ([`Limits::of_one_in`]).
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Flows tracked at once, ended ones that still absorb stragglers included.
@@ -162,6 +162,44 @@ impl Default for Limits {
             fragment_bytes: 32 << 20,
         }
     }
+}
+
+impl Limits {
+    /// These bounds with another number of flows: a quarter of them may be half-open, as by default.
+    #[must_use]
+    pub const fn with_flows(self, flows: usize) -> Self {
+        Self { flows, half_open: at_least_one(flows / 4), tenant_flows: flows.saturating_mul(2), ..self }
+    }
+
+    /// These bounds with other room for buffers, in bytes: a quarter of it for one tenant, as by default.
+    #[must_use]
+    pub const fn with_total_bytes(self, bytes: usize) -> Self {
+        Self { total_bytes: bytes, tenant_bytes: bytes / 4, ..self }
+    }
+
+    /// The bounds of one of several engines that share these, one on each core.
+    ///
+    /// Engines share no memory, so each gets an equal part of what is bounded in all. Flows are spread by a hash, so no
+    /// engine has many more than another. What is bounded by flow or datagram stays.
+    #[must_use]
+    pub const fn of_one_in(self, engines: usize) -> Self {
+        let engines = at_least_one(engines);
+        Self {
+            flows: at_least_one(self.flows / engines),
+            half_open: at_least_one(self.half_open / engines),
+            total_bytes: self.total_bytes / engines,
+            total_segments: self.total_segments / engines,
+            tenant_flows: at_least_one(self.tenant_flows / engines),
+            tenant_bytes: self.tenant_bytes / engines,
+            fragment_datagrams: at_least_one(self.fragment_datagrams / engines),
+            fragment_bytes: self.fragment_bytes / engines,
+            ..self
+        }
+    }
+}
+
+const fn at_least_one(number: usize) -> usize {
+    if number == 0 { 1 } else { number }
 }
 
 /// How long a flow may be silent, by its state, in nanoseconds of packet time.
@@ -248,3 +286,18 @@ pub const EMERGENCY_LEAVE_PERCENT: usize = 70;
 /// What is silent for too long is found this much late at most, and no tick costs more than the 2,048th part of the
 /// table: 512 flows of a million.
 pub const SWEEP_TICKS: u64 = 2048;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn engines_share_what_is_bounded_in_all() {
+        let all = Limits::default().with_flows(1_000).with_total_bytes(8_000);
+        assert_eq!((all.half_open, all.tenant_flows, all.tenant_bytes), (250, 2_000, 2_000));
+        let one = all.of_one_in(8);
+        assert_eq!((one.flows, one.half_open, one.total_bytes, one.tenant_bytes), (125, 31, 1_000, 250));
+        assert_eq!((one.ahead_segments, one.kept_bytes), (all.ahead_segments, all.kept_bytes));
+        assert_eq!(all.with_flows(1).of_one_in(0).half_open, 1);
+    }
+}

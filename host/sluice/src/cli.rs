@@ -81,6 +81,14 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "MODE", value_enum, default_value_t = UrgentMode::Inline)]
     pub(crate) urgent: UrgentMode,
 
+    /// Connections followed at once; a quarter of them may be half-open
+    #[arg(long, value_name = "COUNT", default_value_t = 1 << 20, value_parser = clap::value_parser!(u32).range(4..))]
+    pub(crate) limit_flows: u32,
+
+    /// Memory for bytes that wait: behind holes, for guests that have not read them, for the rest of a datagram, MiB
+    #[arg(long, value_name = "MIB", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit_buffers: u32,
+
     /// Accepted for the sake of fingers that know tcpdump: names are never looked up
     #[arg(short = 'n', hide = true)]
     pub(crate) numeric: bool,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sluice_engine::event::Handler;
+use sluice_engine::limits::Limits;
 use sluice_engine::packet::Burst;
 use sluice_engine::reassembly::Urgent;
 use sluice_engine::{Checksums, Config, Engine, Nanos, Networks, PickUp, Records};
@@ -211,7 +212,11 @@ fn engine_config(args: &InputArgs, overlap: OverlapMode) -> Config {
         UrgentMode::Oob => Urgent::Oob,
         UrgentMode::Gap => Urgent::Gap,
     };
-    Config { checksums, pick_up, overlap, urgent, networks, seed: hash_seed(), ..Config::default() }
+    let number = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
+    let limits = Limits::default()
+        .with_flows(number(args.limit_flows))
+        .with_total_bytes(number(args.limit_buffers).saturating_mul(1 << 20));
+    Config { limits, checksums, pick_up, overlap, urgent, networks, seed: hash_seed(), ..Config::default() }
 }
 
 /// A secret for the flow table's hash: whoever made the traffic does not know it. Nothing that is reported depends on

@@ -182,3 +182,15 @@ fn each_direction_of_the_sample_has_a_file_and_a_line() {
     here.sluice("streams -q -r SAMPLE -o out").well();
     assert_eq!(check_files(&here, "out"), streams);
 }
+
+#[test]
+fn connections_beyond_the_limit_push_out_others_and_say_so() {
+    let here = Folder::new("limited-streams");
+    here.sluice("streams -q -r SAMPLE -o out --limit-flows 8 --limit-buffers 1").well();
+    let streams = check_files(&here, "out");
+    let pushed_out = streams.iter().filter(|stream| stream["end"] == "evicted").count();
+    // What goes on after that is picked up in mid-stream.
+    assert!(pushed_out > 100 && streams.len() > 250, "{pushed_out} of {}", streams.len());
+    let refused = here.sluice("streams -q -r SAMPLE -o out --limit-flows 3");
+    assert!(refused.err.contains("--limit-flows"), "{}", refused.err);
+}

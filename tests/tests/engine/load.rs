@@ -1,10 +1,11 @@
 //! Attacks on memory, scaled down: what the caps allow, what they refuse, and who is let go. Full size, with memory and
 //! time: `make load`.
 
-use sluice_engine::Config;
 use sluice_engine::counters::{Eviction, Shortage};
 use sluice_engine::flow::EndReason;
-use sluice_tests::load::{FloodScale, Fold, collisions, far, flood, one_hole, shallow, slow};
+use sluice_engine::{Config, Nanos, millis};
+use sluice_tests::load::{FloodScale, Fold, Pair, Rig, collisions, far, flood, one_hole, shallow, slow};
+use sluice_wire::TcpFlags;
 
 const fn no_clock() -> u64 {
     0
@@ -33,6 +34,37 @@ fn a_syn_flood_pushes_out_half_open_flows_only() {
     assert_eq!(counters.pressure.emergencies[Shortage::Flows.index()], 0);
     assert_eq!(counters.packets.no_room, 0);
     assert_eq!(counters.flows, 50_500);
+}
+
+#[test]
+fn a_flood_out_of_nowhere_pushes_out_one_sided_flows_only() {
+    let config = config(|config| (config.limits.flows, config.limits.half_open) = (2_000, 1_000));
+    let mut rig = Rig::new(config, no_clock).unwrap();
+    let mut now = Nanos(1_000_000_000);
+    for number in 0..500 {
+        rig.open(&Pair::number(number, 443), now);
+    }
+    // Half a thousand handshakes on the way, each of which takes 20 ms.
+    for number in 0..20_000 {
+        now = now.after(millis(1));
+        rig.send(&Pair::number(number, 80).up(TcpFlags::ACK, 7, 7), now);
+        let pair = Pair::number(1_000 + number / 40, 443);
+        match number % 40 {
+            0 => rig.send(&pair.up(TcpFlags::SYN, 9, 0), now),
+            10 => rig.send(&pair.down(TcpFlags(TcpFlags::SYN.0 | TcpFlags::ACK.0), 5, 10), now),
+            20 => rig.send(&pair.up(TcpFlags::ACK, 10, 6), now),
+            _ => {}
+        }
+    }
+    rig.finish().unwrap();
+    assert_eq!(rig.reader.live_lost(), 0);
+    assert_eq!(rig.reader.live_ends.iter().sum::<u64>(), 1_000);
+    let counters = rig.engine.counters();
+    let [half_open, ended, one_sided, silent] = counters.pressure.evicted;
+    assert_eq!((half_open, ended, counters.packets.no_room), (0, 0, 0));
+    // A second is too short for any of them to be silent for too long.
+    assert_eq!((one_sided, silent), (19_000, 0));
+    assert_eq!(counters.ended_by(EndReason::Evicted), 19_000);
 }
 
 #[test]

@@ -190,7 +190,7 @@ impl Engine {
             view: Box::new(View::new(config.seed, config.limits.flows)),
             monitors: Monitors::default(),
             tenants: Vec::new(),
-            wheel: Wheel::default(),
+            wheel: Wheel::with_room(config.limits.flows),
             budget: Budget::new(config.limits.total_bytes).with_segments(config.limits.total_segments),
             counters: Counters::default(),
             defrag: Defragmenter::new(

@@ -44,6 +44,8 @@ const UNLINKED: Link = Link { previous: NONE, next: NONE, tick: 0, place: NOWHER
 pub struct Wheel {
     elapsed: u64,
     links: Vec<Link>,
+    /// Ids that there are to be at most.
+    room: usize,
     heads: [[u32; SLOTS]; LEVELS as usize],
     occupied: [u64; LEVELS as usize],
 }
@@ -53,6 +55,7 @@ impl Default for Wheel {
         Self {
             elapsed: 0,
             links: Vec::new(),
+            room: 0,
             heads: [[NONE; SLOTS]; LEVELS as usize],
             occupied: [0; LEVELS as usize],
         }
@@ -71,16 +74,22 @@ impl Wheel {
         tick_of(now) > self.elapsed
     }
 
+    /// A wheel with room for so many ids; more find a place too, at the price of growing.
+    #[must_use]
+    pub fn with_room(ids: usize) -> Self {
+        Self { room: ids, ..Self::default() }
+    }
+
     /// Ticks since the beginning of time, about a millisecond each.
     #[must_use]
     pub const fn tick(&self) -> u64 {
         self.elapsed
     }
 
-    /// Memory in use, in bytes.
+    /// Memory that was ever used, in bytes.
     #[must_use]
     pub const fn bytes(&self) -> usize {
-        self.links.capacity().saturating_mul(size_of::<Link>())
+        self.links.len().saturating_mul(size_of::<Link>())
     }
 
     /// Sets the deadline of `id`, in place of an earlier one. [`Nanos::NEVER`] cancels.
@@ -157,6 +166,10 @@ impl Wheel {
         let (level, slot) = unpack(place);
         let index = id as usize;
         if index >= self.links.len() {
+            if self.links.is_empty() {
+                // As in the flow table: nothing is copied to grow. Where there is no such room, the vector grows.
+                let _ = self.links.try_reserve_exact(self.room);
+            }
             self.links.resize(index + 1, UNLINKED);
         }
         let next = std::mem::replace(&mut self.heads[level][slot], id);

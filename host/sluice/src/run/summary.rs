@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 use sluice_engine::Engine;
+use sluice_engine::counters::{Eviction, Shortage};
 use sluice_engine::defrag::FragmentReason;
 use sluice_engine::event::{EventKind, TenantId};
 use sluice_engine::tcp::RefuseReason;
@@ -69,6 +70,25 @@ impl Summary<'_> {
         named
     }
 
+    /// Flows pushed out, by reason.
+    fn evicted(&self) -> Named {
+        let pressure = &self.engine.counters().pressure;
+        let mut named: Named =
+            Eviction::ALL.into_iter().map(|why| (why.name(), pressure.evicted[why.index()])).collect();
+        named.retain(|(_, count)| *count > 0);
+        named
+    }
+
+    /// Emergencies that there were: what was short, how often, and for how many seconds.
+    fn emergencies(&self) -> impl Iterator<Item = (&'static str, u64, f64)> {
+        let pressure = self.engine.counters().pressure;
+        let all = Shortage::ALL.into_iter().map(move |what| {
+            let time = std::time::Duration::from_nanos(pressure.emergency_nanos[what.index()]);
+            (what.name(), pressure.emergencies[what.index()], time.as_secs_f64())
+        });
+        all.filter(|(_, entered, _)| *entered > 0)
+    }
+
     fn guest_names(&self) -> impl Iterator<Item = (TenantId, &str)> {
         let tenants = (0..u16::try_from(self.guests.len()).unwrap_or(u16::MAX)).map(TenantId);
         tenants.filter_map(|tenant| Some((tenant, self.guests.name(tenant)?)))
@@ -100,6 +120,12 @@ impl Summary<'_> {
         stats.insert("gaps".into(), counters.gaps.into());
         stats.insert("gap_bytes".into(), counters.gap_bytes.into());
         stats.insert("conflicts".into(), counters.conflicts.into());
+        stats.insert("flows_evicted".into(), object(self.evicted()).into());
+        let emergencies = self.emergencies().map(|(what, entered, seconds)| {
+            (what.replace('-', "_"), serde_json::json!({ "entered": entered, "seconds": seconds }))
+        });
+        stats.insert("emergencies".into(), emergencies.collect::<Map<String, Value>>().into());
+        stats.insert("holes_given_up".into(), counters.pressure.holes_given_up.into());
         let events = EventKind::ALL.map(|kind| (kind.name(), counters.events[kind.index()]));
         stats.insert("events".into(), object(events.to_vec()).into());
         let guests = self.guest_names().map(|(tenant, name)| (name.to_owned(), self.guest_json(tenant)));
@@ -111,6 +137,7 @@ impl Summary<'_> {
 
     fn guest_json(&self, tenant: TenantId) -> Value {
         let used = self.guests.statistics(tenant).unwrap_or_default();
+        let engine = self.engine.tenant_counters(tenant).copied().unwrap_or_default();
         serde_json::json!({
             "calls": used.calls,
             "memory_bytes": used.memory_bytes,
@@ -118,6 +145,8 @@ impl Summary<'_> {
             "lines_dropped": used.lines_dropped,
             "events_dropped": used.events_dropped,
             "reports_dropped": used.reports_dropped,
+            "flows_refused": engine.refused_flows,
+            "unread_bytes_refused": engine.refused_bytes,
             "stopped": used.faulted,
         })
     }
@@ -150,6 +179,13 @@ impl fmt::Display for Summary<'_> {
             "; {} missing in {} gaps, {} conflicts",
             counters.gap_bytes, counters.gaps, counters.conflicts
         )?;
+        let evicted = self.evicted();
+        if !evicted.is_empty() {
+            writeln!(f, "   flows pushed out for want of room: {}", list(&evicted))?;
+        }
+        for (what, entered, seconds) in self.emergencies() {
+            writeln!(f, "   room ran short for {what}: entered {entered} times, {seconds:.3} s in all")?;
+        }
         if counters.dropped + counters.drops_refused > 0 {
             let refused = counters.drops_refused;
             writeln!(f, "   {} packets dropped by guests, {refused} drops not allowed", counters.dropped)?;
@@ -163,7 +199,11 @@ impl fmt::Display for Summary<'_> {
                 ("events", used.events_dropped),
                 ("pieces of report", used.reports_dropped),
             ];
-            for (what, count) in refused.into_iter().filter(|(_, count)| *count > 0) {
+            let engine = self.engine.tenant_counters(tenant).copied().unwrap_or_default();
+            let refused = refused
+                .into_iter()
+                .chain([("flows", engine.refused_flows), ("unread bytes", engine.refused_bytes)]);
+            for (what, count) in refused.filter(|(_, count)| *count > 0) {
                 write!(f, ", {count} {what} refused")?;
             }
             writeln!(f, "{}", if used.faulted { ", stopped" } else { "" })?;
