@@ -84,7 +84,8 @@ fn flow_lookup(criterion: &mut Criterion<CpuTime>) {
     group.throughput(Throughput::Elements(keys.len() as u64));
     group.sample_size(10);
     group.bench_function("200000 flows", |bencher| {
-        bencher.iter(|| keys.iter().filter(|key| black_box(table.find(table.hash(key), key)).is_some()).count());
+        bencher
+            .iter(|| keys.iter().filter(|key| black_box(table.find(table.hash(key), key)).is_some()).count());
     });
     group.finish();
 }
