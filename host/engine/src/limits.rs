@@ -81,6 +81,11 @@ pub const SYSTEM_PREFIXES: usize = 256;
 /// least that IPv4 hosts must take.
 pub const FRAGMENTS_PER_DATAGRAM: usize = 512;
 
+/// Times that a datagram put together may hold a fragment in a tunnel, and be put together again.
+///
+/// Each time costs a copy of up to 64 KiB for one packet. Networks that cut tunnels within tunnels do it twice.
+pub const FRAGMENT_NESTING: usize = 4;
+
 /// Bounds that the operator may change: those of one engine ([`Limits::of_one_in`]).
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {

@@ -5,16 +5,35 @@ use sluice_wire::{Headers, LinkType, Transport, ipv4_header_valid, parse_datagra
 use super::{Checksums, Engine};
 use crate::Nanos;
 use crate::defrag::{Fragment, FragmentReason};
+use crate::limits::FRAGMENT_NESTING;
 use crate::packet::{Burst, Packet};
 
 impl Engine {
     /// Takes the fragment in `slot`. If it completes a datagram, that is the packet in `slot` until
-    /// [`Engine::uncover`], and its headers are given; else the fragment is counted.
+    /// [`Engine::uncover`], and its headers are given; else the fragment is counted. A datagram that carries a fragment
+    /// in a tunnel is one more fragment, to [`FRAGMENT_NESTING`] of them.
     ///
     /// What a guest sees of it is the datagram, with the time of the fragment that completed it, the bytes on the wire
     /// of all fragments, and the VLANs of the fragments, although no link header is there. A verdict is for the
     /// fragment that completed it.
     pub(super) fn take_fragment(&mut self, slot: usize, headers: &Headers) -> Option<Headers> {
+        let mut headers = *headers;
+        for _ in 0..FRAGMENT_NESTING {
+            headers = self.put_together(slot, &headers)?;
+            if headers.transport != Transport::Fragment {
+                return Some(headers);
+            }
+            if headers.ip_offset == 0 {
+                // A fragment header within the datagram's own: Linux drops it too (IP6SKB_FRAGMENTED).
+                break;
+            }
+        }
+        self.counters.packets.fragments.refuse(FragmentReason::Nested);
+        None
+    }
+
+    /// Takes one fragment; the headers of the datagram that it completes, which takes its place.
+    fn put_together(&mut self, slot: usize, headers: &Headers) -> Option<Headers> {
         let packet = self.view.frame(slot)?;
         let time = packet.time;
         let counters = &mut self.counters.packets.fragments;
@@ -34,19 +53,16 @@ impl Engine {
         self.budget.adjust(held, self.defrag.bytes());
         let whole = whole?;
         let datagram = Datagram { slot, bytes: whole.bytes, time, wire_len: whole.wire_len };
-        self.covered = self.view.burst.replace(Box::new(datagram));
-        let whole = match parse_datagram(self.view.frame(slot)?.bytes, headers.encapsulation) {
-            Ok(whole) => whole,
+        let burst = self.view.burst.replace(Box::new(datagram));
+        // What an inner datagram takes the place of is an outer one, and nobody's burst.
+        self.covered = self.covered.take().or(burst);
+        match parse_datagram(self.view.frame(slot)?.bytes, headers.encapsulation) {
+            Ok(whole) => Some(whole),
             Err(error) => {
                 self.counters.packets.malformed[error.index()] += 1;
-                return None;
+                None
             }
-        };
-        if whole.transport == Transport::Fragment {
-            self.counters.packets.fragments.refuse(FragmentReason::Nested);
-            return None;
         }
-        Some(whole)
     }
 
     /// Puts the burst back that a datagram has covered.

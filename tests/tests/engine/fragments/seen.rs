@@ -8,6 +8,7 @@ use sluice_engine::view::{PacketInfo, Region};
 use sluice_engine::{Config, Engine, Nanos, View};
 use sluice_tests::{Frame, Frames, balance, fragment, fragment_with};
 use sluice_wire::Fragment;
+use sluice_wire::checksum::ipv4_header_checksum;
 
 use super::Carrier;
 
@@ -131,6 +132,47 @@ fn a_datagram_that_is_a_fragment_itself_is_refused() {
     let refused = engine.counters().packets.fragments.refused;
     let nested = FragmentReason::Nested.index();
     assert_eq!((refused[nested], refused.iter().sum::<u64>(), witness.seen.len()), (1, 1, 0));
+    assert_eq!(engine.budget().used(), 0);
+}
+
+/// Bytes of an IP in IP datagram that carries `inner`, as a fragment of it.
+fn outer_fragment(like: &Frame, inner: &[u8], range: std::ops::Range<usize>, id: u16) -> Frame {
+    let mut bytes = like.bytes[..14 + 20].to_vec();
+    let word = u16::try_from(range.start / 8).unwrap() | u16::from(range.end < inner.len()) << 13;
+    let header = &mut bytes[14..];
+    header[2..4].copy_from_slice(&u16::try_from(20 + range.len()).unwrap().to_be_bytes());
+    header[4..6].copy_from_slice(&id.to_be_bytes());
+    header[6..8].copy_from_slice(&word.to_be_bytes());
+    header[9] = 4;
+    header[10..12].fill(0);
+    let checksum = ipv4_header_checksum(header);
+    header[10..12].copy_from_slice(&checksum.to_be_bytes());
+    bytes.extend(&inner[range]);
+    Frame { wire_len: u32::try_from(bytes.len()).unwrap(), bytes, ..like.clone() }
+}
+
+#[test]
+fn fragments_in_a_tunnel_whose_packets_were_cut_again_are_put_together() {
+    let (mut engine, mut witness) = (engine(), Witness::default());
+    let whole = Carrier::V4.frame(100, &[1; 200]);
+    let mut frames = Vec::new();
+    for (range, id) in [(0..96, 7), (96..220, 8)] {
+        let inner = fragment(&whole, range, 1).unwrap().bytes[14..].to_vec();
+        let end = inner.len();
+        frames.push(outer_fragment(&whole, &inner, 0..64, id));
+        frames.push(outer_fragment(&whole, &inner, 64..end, id));
+    }
+    run(&mut engine, &mut witness, frames.clone());
+    let packets = engine.counters().packets;
+    assert_eq!((packets.tracked, packets.fragments.joined, packets.fragments.rebuilt), (1, 3, 3));
+    assert_eq!(packets.fragments.refused.iter().sum::<u64>(), 0);
+    assert_eq!(witness.seen.len(), 1);
+    // The inner fragment that came first waits alone if the second one is never whole.
+    let (mut engine, mut witness) = (self::engine(), Witness::default());
+    run(&mut engine, &mut witness, frames[..3].to_vec());
+    assert_eq!((engine.counters().packets.fragments.held, witness.seen.len(), engine.datagrams()), (2, 0, 2));
+    engine.finish(&mut witness);
+    balance(&engine).unwrap();
     assert_eq!(engine.budget().used(), 0);
 }
 
