@@ -163,7 +163,7 @@ pub struct Engine {
     /// The burst, while a datagram put together is in the place of one of its fragments.
     covered: Option<Box<dyn Burst>>,
     verdicts: Vec<Verdict>,
-    sights: Vec<Option<Sight>>,
+    sights: Vec<Sight>,
     waiting_timers: Vec<(TenantId, TimerSpec)>,
     due: Vec<u32>,
     pressure: Pressure,

@@ -23,7 +23,7 @@ impl Engine {
             let slots = first..packets.min(first.saturating_add(LOOK_AHEAD));
             self.look_ahead(slots.clone(), &mut sights);
             for (slot, sight) in slots.zip(&sights) {
-                self.receive_slot(slot, sight.as_ref(), handler);
+                self.receive_slot(slot, sight, handler);
             }
         }
         self.sights = sights;
@@ -31,26 +31,26 @@ impl Engine {
         self.view.burst.take().unwrap_or_else(|| Box::new(Nothing))
     }
 
-    fn receive_slot(&mut self, slot: usize, sight: Option<&Sight>, handler: &mut dyn Handler) {
-        let Some(sight) = sight else { return };
+    fn receive_slot(&mut self, slot: usize, sight: &Sight, handler: &mut dyn Handler) {
+        let Some(time) = sight.time else { return };
         self.counters.packets.seen += 1;
         // Captures hold clock jumps; time never goes back.
-        let now = self.view.clock.max(sight.time);
+        let now = self.view.clock.max(time);
         if !self.has_begun {
             self.has_begun = true;
             self.view.clock = now;
             self.start_timers();
         }
         self.pass_time(now, handler);
-        match sight.headers {
-            Some(Ok(ref headers)) if headers.fragment.is_some() => {
+        match (&sight.headers, sight.error) {
+            (Some(headers), _) if headers.fragment.is_some() => {
                 self.receive_fragment(slot, headers, handler);
             }
-            Some(Ok(ref headers)) => {
+            (Some(headers), _) => {
                 self.receive_datagram(slot, headers, sight.checksum, sight.clue.as_ref(), handler);
             }
-            Some(Err(error)) => self.counters.packets.malformed[error.index()] += 1,
-            None => self.counters.packets.unknown_link += 1,
+            (None, Some(error)) => self.counters.packets.malformed[error.index()] += 1,
+            (None, None) => self.counters.packets.unknown_link += 1,
         }
         self.view.packet = None;
     }

@@ -11,6 +11,7 @@ use sluice_wire::{ChecksumStatus, Encapsulation, Headers, ParseError, ipv4_heade
 use super::{Checksums, Config, Engine, Networks};
 use crate::Nanos;
 use crate::flow::{FlowKey, FlowTable};
+use crate::packet::Packet;
 
 /// Packets that are looked at together: enough to wait for many at a time, few enough to stay in the first-level cache.
 pub(super) const LOOK_AHEAD: usize = 32;
@@ -18,10 +19,12 @@ pub(super) const LOOK_AHEAD: usize = 32;
 /// A packet that was looked at.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sight {
-    /// When it was captured.
-    pub(super) time: Nanos,
-    /// Its headers; `None` for a link type that is not known.
-    pub(super) headers: Option<Result<Headers, ParseError>>,
+    /// When it was captured; `None` if it is not there.
+    pub(super) time: Option<Nanos>,
+    /// Its headers, if it has any.
+    pub(super) headers: Option<Headers>,
+    /// Why it has none; `None` then for a link type that is not known.
+    pub(super) error: Option<ParseError>,
     /// What its checksums say. They are looked at in the same sweep as the headers: memory is fastest where it is read
     /// from one end to the other.
     pub(super) checksum: ChecksumStatus,
@@ -42,6 +45,29 @@ pub(super) struct Clue {
     guess: Option<u32>,
 }
 
+impl Sight {
+    /// Nothing that was looked at.
+    const NOTHING: Self =
+        Self { time: None, headers: None, error: None, checksum: ChecksumStatus::Unverifiable, clue: None };
+
+    /// Looks at a packet. In place: headers are large, and to move them costs as much as to read them.
+    #[inline]
+    fn look(&mut self, packet: Option<Packet<'_>>, config: &Config, flows: &FlowTable) {
+        (self.time, self.error, self.clue) = (packet.map(|packet| packet.time), None, None);
+        let Some(packet) = packet else { return };
+        self.headers = None;
+        let Some(link) = packet.link else { return };
+        match sluice_wire::parse(link, packet.bytes, packet.wire_len) {
+            Ok(headers) => {
+                let headers = self.headers.insert(headers);
+                self.clue = Clue::of(headers, config.networks, flows);
+                self.checksum = verify(headers, packet.bytes, config.checksums);
+            }
+            Err(error) => self.error = Some(error),
+        }
+    }
+}
+
 impl Clue {
     /// What the headers of a segment say; `None` for other packets.
     #[inline]
@@ -57,25 +83,16 @@ impl Clue {
 
 impl Engine {
     /// Looks at the packets in `slots`.
-    pub(super) fn look_ahead(&self, slots: Range<usize>, sights: &mut Vec<Option<Sight>>) {
-        sights.clear();
+    pub(super) fn look_ahead(&self, slots: Range<usize>, sights: &mut Vec<Sight>) {
+        sights.resize(slots.len(), Sight::NOTHING);
         let Some(burst) = self.view.burst.as_ref() else { return };
-        let Config { networks, checksums, .. } = self.config;
-        sights.extend(slots.map(|slot| {
-            let packet = burst.packet(slot)?;
-            let headers = packet.link.map(|link| sluice_wire::parse(link, packet.bytes, packet.wire_len));
-            let (clue, checksum) = match &headers {
-                Some(Ok(headers)) => {
-                    (Clue::of(headers, networks, &self.view.flows), verify(headers, packet.bytes, checksums))
-                }
-                Some(Err(_)) | None => (None, ChecksumStatus::Unverifiable),
-            };
-            Some(Sight { time: packet.time, headers, checksum, clue })
-        }));
-        for clue in sights.iter_mut().flatten().filter_map(|sight| sight.clue.as_mut()) {
+        for (slot, sight) in slots.zip(sights.iter_mut()) {
+            sight.look(burst.packet(slot), &self.config, &self.view.flows);
+        }
+        for clue in sights.iter_mut().filter_map(|sight| sight.clue.as_mut()) {
             clue.guess = self.view.flows.guess(clue.hash);
         }
-        let guesses = sights.iter().flatten().filter_map(|sight| sight.clue?.guess);
+        let guesses = sights.iter().filter_map(|sight| sight.clue.as_ref()?.guess);
         // Nothing but the loads matters; without a use they would be left out.
         std::hint::black_box(
             guesses.fold(0, |sum: u64, place| sum.wrapping_add(self.view.flows.touch(place))),
