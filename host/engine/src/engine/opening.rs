@@ -148,7 +148,9 @@ fn begins_anew(flow: &Flow, sender: Side, tcp: &TcpHeader) -> bool {
         let peer = flow.stack(sender.other());
         let is_answer =
             !flow.stack(sender).has_sent && peer.has_sent && acknowledges_syn(flow, sender.other(), tcp.ack);
-        return if flags.contains(TcpFlags::ACK) { is_answer } else { !is_known };
+        // A SYN behind a SYN-ACK of the same host is no straggler, whatever its number: the SYN-ACK answered nothing.
+        let has_only_answered = flow.stack(sender).has_sent && !flow.opening(sender).opens_actively;
+        return if flags.contains(TcpFlags::ACK) { is_answer } else { !is_known || has_only_answered };
     }
     let is_guess = flow.is_partial() && !flow.marks.two_sided && flow.opening(sender).isn().is_none();
     !flags.contains(TcpFlags::ACK) && !is_known && is_guess

@@ -3,6 +3,9 @@
 //! The tap may have missed how the old one ended, or a host has restarted. A SYN alone ends nothing: anybody can forge
 //! it, and the host that knows the old connection only answers with an ACK (RFC 5961 section 4.2). It is remembered
 //! until the other host answers it with a SYN-ACK, which no host sends that still has the old connection.
+//!
+//! A flow that a SYN-ACK opened is such a connection too: a client may send one that answers nothing before its SYN, so
+//! that who watches takes it for the server.
 
 use std::collections::VecDeque;
 
@@ -74,7 +77,7 @@ impl Engine {
 
     /// The SYN of a connection that takes the place of the flow at `index`, if the segment answers one.
     pub(super) fn reopening_syn(&mut self, index: u32, sender: Side, tcp: &TcpHeader) -> Option<TcpHeader> {
-        let flow = self.view.flows.get(index).filter(|flow| flow.marks.reopening && flow.end.is_none())?;
+        let flow = self.view.flows.get(index).filter(|flow| flow.marks.reopening)?;
         let is_answer = tcp.flags.contains(TcpFlags(TcpFlags::SYN.0 | TcpFlags::ACK.0))
             && !tcp.flags.intersects(TcpFlags(TcpFlags::FIN.0 | TcpFlags::RST.0))
             && !flow.opening(sender).is_candidate(tcp.seq);

@@ -66,6 +66,10 @@ fn classify_syn(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
             TcpState::Closed if own.has_sent => Class::Refuse(RefuseReason::SynInConnection),
             // The tap may show the SYN after the SYN-ACK that told its number.
             _ if known_isn && !own.has_sent => Class::Accept,
+            // Its SYN-ACK, with which the flow was picked up, may have answered nothing: the peer's answer will tell.
+            _ if known_isn && flow.is_partial() && !flow.opening(sender).opens_actively => {
+                Class::Refuse(RefuseReason::SynInConnection)
+            }
             _ if known_isn => Class::Repeated,
             // Its peer has acknowledged a SYN with another number.
             _ if peer.has_acknowledged && flow.opening(sender).isn().is_some() => {
