@@ -4,6 +4,7 @@
 mod engine {
     mod clock;
     mod corpus;
+    mod evasion;
     mod fragments;
     mod fuzz;
     mod gaps;
