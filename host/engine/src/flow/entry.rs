@@ -5,31 +5,11 @@ use smallvec::SmallVec;
 
 use super::queue::Class;
 use super::sent::Tally;
-use super::{Account, EndReason, Endpoint, FlowId, FlowKey, Mishaps, Sent};
-use crate::event::TenantId;
+use super::{Account, Attachment, EndReason, Endpoint, FlowId, FlowKey, Mishaps, Sent};
 use crate::limits::Timeouts;
 use crate::reassembly::{Level, Stream};
 use crate::tcp::{Opening, Stack, TcpState};
 use crate::{Direction, Nanos, Side, seconds};
-
-/// A monitor that watches a flow.
-#[derive(Clone, Copy, Debug)]
-pub struct Attachment {
-    /// Number of the monitor in the engine.
-    pub monitor: u16,
-    /// Whose monitor it is.
-    pub tenant: TenantId,
-    /// How much it wants.
-    pub level: Level,
-    /// It wants no more events.
-    pub is_stopped: bool,
-    /// Where its next peek begins, for each direction.
-    pub cursor: [u64; 2],
-    /// It asked for observables.
-    pub observes: bool,
-    /// What it stored.
-    pub user_context: u64,
-}
 
 /// Facts about a flow that are true or not.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,6 +1,7 @@
 //! Flows: what names one, what is kept of one, and where all of them are.
 
 mod account;
+mod attachment;
 mod entry;
 mod id;
 mod index;
@@ -14,7 +15,8 @@ mod wheel;
 
 pub(crate) use account::Observed;
 pub use account::{Account, History, Observables, RoundTrips};
-pub use entry::{Attachment, Flow, HOT_BYTES, Marks};
+pub use attachment::Attachment;
+pub use entry::{Flow, HOT_BYTES, Marks};
 pub use id::{EndReason, FlowId};
 pub use key::{Endpoint, FlowKey};
 pub(crate) use queue::Class;

@@ -7,6 +7,7 @@
 mod accepted;
 mod ahead;
 mod budget;
+mod buffer;
 mod claim;
 mod drain;
 mod examine;

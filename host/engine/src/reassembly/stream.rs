@@ -1,6 +1,7 @@
 //! The stream itself: where it stands, what waits, what is missing.
 
 use super::ahead::SEGMENT_COST;
+use super::buffer::{Buffer, Wait};
 use super::standing::Standing;
 use super::urgent::UNMARKED;
 use super::{
@@ -9,57 +10,6 @@ use super::{
 use crate::Nanos;
 use crate::limits::Limits;
 use sluice_wire::SeqNumber;
-
-#[derive(Debug, Default)]
-pub(crate) struct Buffer {
-    kept: Kept,
-    pub(super) ahead: Ahead,
-    syn_data: Box<[u8]>,
-    /// Sequence number of the first byte of `syn_data`.
-    syn_data_from: SeqNumber,
-    /// The byte that an urgent pointer marks.
-    urgent: Option<u64>,
-    /// When and up to where missing bytes are given up, if some are known to be missing.
-    wait: Option<Wait>,
-    /// Where the stream stood when a sweep for holes met it last.
-    pub(super) met: Option<u64>,
-    /// Who wants what is kept.
-    claims: Claims,
-    /// Bytes and segments that the budget counts for it.
-    charged: (usize, usize),
-}
-
-impl Buffer {
-    /// Memory apart from that of `kept`.
-    fn fixed_cost(&self) -> usize {
-        size_of::<Self>().saturating_add(self.ahead.cost()).saturating_add(self.syn_data.len())
-    }
-
-    /// Tells the budget what the buffer takes now.
-    fn recharge(&mut self, budget: &mut Budget) {
-        let charge = (self.fixed_cost().saturating_add(self.kept.memory()), self.ahead.segments());
-        let before = std::mem::replace(&mut self.charged, charge);
-        budget.adjust(before.0, charge.0);
-        budget.adjust_segments(before.1, charge.1);
-    }
-
-    /// Whether nothing is held and nothing is waited for.
-    fn is_idle(&self) -> bool {
-        self.kept.is_empty() && self.is_plain()
-    }
-
-    /// Whether nothing is held but bytes in order, and nothing is waited for.
-    fn is_plain(&self) -> bool {
-        self.ahead.is_empty() && self.syn_data.is_empty() && self.urgent.is_none() && self.wait.is_none()
-    }
-}
-
-/// The wait for bytes that the receiver acknowledged and nobody saw.
-#[derive(Clone, Copy, Debug)]
-struct Wait {
-    deadline: Nanos,
-    until: u64,
-}
 
 /// One direction of a flow. See the module.
 #[derive(Debug, Default)]
