@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::streams::GiveUp;
-use crate::event::{EventKind, Handler, Hook, Pass, Raised};
+use crate::event::Handler;
 use crate::flow::{EndReason, Flow};
 use crate::tcp::{StateInput, step};
 use crate::view::Mode;
@@ -97,17 +97,7 @@ impl Engine {
         for side in Side::BOTH {
             let Some(flow) = self.view.flows.get_mut(index) else { return };
             let Some(left) = step(flow.stack_mut(side), Some(StateInput::Timeout)) else { continue };
-            let raised = [Raised { kind: EventKind::StateChange, offset: 0, length: 0, reason: 0 }];
-            let pass = Pass {
-                flow: Some(index),
-                hook: Hook::Receiver,
-                side: Some(side),
-                direction: side.other().sends(),
-                time: due,
-                state_left: left.number(),
-                raised: &raised,
-            };
-            self.run(&pass, handler);
+            self.raise_state_change(index, side.other().sends(), left, due, handler);
         }
         self.end_flow(index, EndReason::Timeout, due, handler);
     }

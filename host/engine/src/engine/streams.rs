@@ -7,7 +7,7 @@ use super::segment::Segment;
 use crate::event::{EventKind, Handler, Hook, Pass, Raised};
 use crate::limits::GAP_GRACE_BYTES;
 use crate::reassembly::{Accepted, Level, Payload, Step, Urgent};
-use crate::tcp::{StateInput, step};
+use crate::tcp::{StateInput, TcpState, step};
 use crate::view::Loan;
 use crate::{Direction, Nanos, Side};
 
@@ -31,9 +31,9 @@ impl Engine {
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let stream = flow.stream_mut(direction);
         let payload = Payload { offset: stream.offset_of(tcp.seq), bytes, wire_len: tcp.payload_len };
-        let waited = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
+        let waited = stream.waiting();
         let accepted = stream.accept(payload, &self.config.limits, &mut self.budget);
-        let waits = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
+        let waits = stream.waiting();
         self.view.loan = accepted.loan_from.map(|from| Loan {
             direction,
             offset: first_offset(&accepted),
@@ -164,14 +164,14 @@ impl Engine {
         let bytes = data.get(..taken).unwrap_or(&[]);
         let wire_len = u32::try_from(taken).unwrap_or(0);
         let payload = Payload { offset: 0, bytes, wire_len };
-        let waited = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
+        let waited = stream.waiting();
         let accepted = stream.accept(payload, &self.config.limits, &mut self.budget);
         if let Some(from) = accepted.loan_from {
             // The bytes are not in the current packet: those that count are stored at once.
             let until = from.saturating_add(usize::try_from(data_len(&accepted)).unwrap_or(usize::MAX));
             stream.store(first_offset(&accepted), bytes.get(from..until).unwrap_or(&[]));
         }
-        let waits = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
+        let waits = stream.waiting();
         self.account(&accepted, waited, waits);
         self.tell(segment.index, direction, &accepted, segment.now, handler);
     }
@@ -201,7 +201,7 @@ impl Engine {
     ) {
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let stream = flow.stream_mut(direction);
-        let waited = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
+        let waited = stream.waiting();
         let until = match what {
             GiveUp::Awaited => Some(stream.awaited()),
             GiveUp::Seen => Some(stream.acknowledged().min(stream.highest())),
@@ -214,7 +214,7 @@ impl Engine {
         };
         // What was acknowledged later has its own time.
         stream.acknowledge(0, now.after(self.config.timeouts.gap_grace));
-        let waits = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
+        let waits = stream.waiting();
         self.account(&accepted, waited, waits);
         self.tell(index, direction, &accepted, now, handler);
     }
@@ -281,16 +281,7 @@ impl Engine {
         now: Nanos,
         handler: &mut dyn Handler,
     ) {
-        let pass = Pass {
-            flow: Some(index),
-            hook: Hook::Receiver,
-            side: Some(direction.receiver()),
-            direction,
-            time: now,
-            state_left: 0,
-            raised: &[raised],
-        };
-        self.run(&pass, handler);
+        self.raise_at_receiver(index, direction, 0, raised, now, handler);
     }
 
     /// A FIN that waited behind a hole has been reached by giving the hole up.
@@ -301,15 +292,40 @@ impl Engine {
             return;
         }
         let Some(left) = step(flow.stack_mut(receiver), Some(StateInput::ReceiveFin)) else { return };
-        let raised = [Raised { kind: EventKind::StateChange, offset: 0, length: 0, reason: 0 }];
+        self.raise_state_change(index, direction, left, now, handler);
+    }
+
+    /// The receiver of a stream has left a state without a packet that made it.
+    pub(super) fn raise_state_change(
+        &mut self,
+        index: u32,
+        direction: Direction,
+        left: TcpState,
+        now: Nanos,
+        handler: &mut dyn Handler,
+    ) {
+        let raised = Raised { kind: EventKind::StateChange, offset: 0, length: 0, reason: 0 };
+        self.raise_at_receiver(index, direction, left.number(), raised, now, handler);
+    }
+
+    /// Raises an event at the receiver of a stream, whose stack left a state with it or did not (0).
+    fn raise_at_receiver(
+        &mut self,
+        index: u32,
+        direction: Direction,
+        state_left: u8,
+        raised: Raised,
+        now: Nanos,
+        handler: &mut dyn Handler,
+    ) {
         let pass = Pass {
             flow: Some(index),
             hook: Hook::Receiver,
-            side: Some(receiver),
+            side: Some(direction.receiver()),
             direction,
             time: now,
-            state_left: left.number(),
-            raised: &raised,
+            state_left,
+            raised: &[raised],
         };
         self.run(&pass, handler);
     }

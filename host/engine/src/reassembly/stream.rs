@@ -178,6 +178,12 @@ impl Stream {
         self.buffer.as_ref().map(|buffer| &buffer.ahead)
     }
 
+    /// How many bytes are held out of order.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.ahead().map_or(0, |ahead| ahead.bytes() as u64)
+    }
+
     /// Memory of the buffers.
     #[must_use]
     pub fn cost(&self) -> usize {
@@ -416,7 +422,7 @@ impl Stream {
 
     /// Forgets all buffers; gives the bytes that waited behind a hole.
     pub fn release(&mut self, budget: &mut Budget) -> u64 {
-        let waiting = self.ahead().map_or(0, |ahead| ahead.bytes() as u64);
+        let waiting = self.waiting();
         self.drop_buffer(budget);
         waiting
     }

@@ -115,7 +115,7 @@ impl View {
             held_from: self.held_from(index, direction),
             next: stream.next().min(self.horizon(direction)),
             highest: stream.highest(),
-            ahead: stream.ahead().map_or(0, |ahead| ahead.bytes() as u64),
+            ahead: stream.waiting(),
         })
     }
 
