@@ -3,7 +3,7 @@
 use sluice_wire::{ChecksumStatus, Headers, IpAddress};
 
 use super::Engine;
-use super::sight::{Clue, LOOK_AHEAD, Sight, verify};
+use super::sight::{LOOK_AHEAD, Sight};
 use crate::event::{EventKind, Handler, Hook, Pass, Raised};
 use crate::packet::{Burst, Packet, Verdict};
 use crate::tcp::RefuseReason;
@@ -46,9 +46,7 @@ impl Engine {
             (Some(headers), _) if headers.fragment.is_some() => {
                 self.receive_fragment(slot, headers, handler);
             }
-            (Some(headers), _) => {
-                self.receive_datagram(slot, headers, sight.checksum, sight.clue.as_ref(), handler);
-            }
+            (Some(headers), _) => self.receive_datagram(slot, time, headers, sight, handler),
             (None, Some(error)) => self.counters.packets.malformed[error.index()] += 1,
             (None, None) => self.counters.packets.unknown_link += 1,
         }
@@ -57,11 +55,12 @@ impl Engine {
 
     /// Takes a fragment, and the datagram that it completes.
     fn receive_fragment(&mut self, slot: usize, headers: &Headers, handler: &mut dyn Handler) {
-        if let Some(whole) = self.take_fragment(slot, headers) {
-            let clue = Clue::of(&whole, self.config.networks, &self.view.flows);
-            let bytes = self.view.frame(slot).map_or(&[][..], |datagram| datagram.bytes);
-            let checksum = verify(&whole, bytes, self.config.checksums);
-            self.receive_datagram(slot, &whole, checksum, clue.as_ref(), handler);
+        if let Some(whole) = self.take_fragment(slot, headers)
+            && let Some(datagram) = self.view.frame(slot)
+        {
+            let time = datagram.time;
+            let sight = Sight::of(&datagram, whole, &self.config, &self.view.flows);
+            self.receive_datagram(slot, time, &whole, &sight, handler);
         }
         self.uncover();
     }
@@ -70,28 +69,25 @@ impl Engine {
     fn receive_datagram(
         &mut self,
         slot: usize,
+        time: Nanos,
         headers: &Headers,
-        checksum: ChecksumStatus,
-        clue: Option<&Clue>,
+        sight: &Sight,
         handler: &mut dyn Handler,
     ) {
-        let Some(packet) = self.view.frame(slot) else { return };
-        let (wire_len, time) = (packet.wire_len, packet.time);
-        let captured_len = u32::try_from(packet.bytes.len()).unwrap_or(u32::MAX);
         self.view.packet = Some(CurrentPacket {
             slot,
             headers: *headers,
             offset: 0,
             sender: Side::Client,
-            wire_len,
-            captured_len,
+            wire_len: sight.wire_len,
+            captured_len: sight.captured_len,
             time,
         });
-        let (Some(tcp), Some(clue)) = (headers.tcp(), clue) else {
+        let (Some(tcp), Some(clue)) = (headers.tcp(), &sight.clue) else {
             self.counters.packets.not_tcp += 1;
             return self.raise_orphan(self.view.clock, handler);
         };
-        if !self.is_excused(checksum, headers.source) {
+        if !self.is_excused(sight.checksum, headers.source) {
             self.counters.packets.refused[RefuseReason::BadChecksum.index()] += 1;
             self.counters.bytes.seen += u64::from(tcp.payload_len);
             self.counters.bytes.refused += u64::from(tcp.payload_len);

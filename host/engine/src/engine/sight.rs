@@ -21,6 +21,10 @@ pub(super) const LOOK_AHEAD: usize = 32;
 pub(super) struct Sight {
     /// When it was captured; `None` if it is not there.
     pub(super) time: Option<Nanos>,
+    /// Bytes on the wire.
+    pub(super) wire_len: u32,
+    /// Bytes captured.
+    pub(super) captured_len: u32,
     /// Its headers, if it has any.
     pub(super) headers: Option<Headers>,
     /// Why it has none; `None` then for a link type that is not known.
@@ -47,31 +51,56 @@ pub(super) struct Clue {
 
 impl Sight {
     /// Nothing that was looked at.
-    const NOTHING: Self =
-        Self { time: None, headers: None, error: None, checksum: ChecksumStatus::Unverifiable, clue: None };
+    const NOTHING: Self = Self {
+        time: None,
+        wire_len: 0,
+        captured_len: 0,
+        headers: None,
+        error: None,
+        checksum: ChecksumStatus::Unverifiable,
+        clue: None,
+    };
+
+    /// A look at a datagram whose headers are known.
+    pub(super) fn of(packet: &Packet<'_>, headers: Headers, config: &Config, flows: &FlowTable) -> Self {
+        let mut sight = Self::NOTHING;
+        sight.note(packet);
+        sight.take(headers, packet, config, flows);
+        sight
+    }
 
     /// Looks at a packet. In place: headers are large, and to move them costs as much as to read them.
     #[inline]
     fn look(&mut self, packet: Option<Packet<'_>>, config: &Config, flows: &FlowTable) {
-        (self.time, self.error, self.clue) = (packet.map(|packet| packet.time), None, None);
+        (self.time, self.headers, self.error, self.clue) = (None, None, None, None);
         let Some(packet) = packet else { return };
-        self.headers = None;
+        self.note(&packet);
         let Some(link) = packet.link else { return };
         match sluice_wire::parse(link, packet.bytes, packet.wire_len) {
-            Ok(headers) => {
-                let headers = self.headers.insert(headers);
-                self.clue = Clue::of(headers, config.networks, flows);
-                self.checksum = verify(headers, packet.bytes, config.checksums);
-            }
+            Ok(headers) => self.take(headers, &packet, config, flows),
             Err(error) => self.error = Some(error),
         }
+    }
+
+    #[inline]
+    fn note(&mut self, packet: &Packet<'_>) {
+        self.time = Some(packet.time);
+        self.wire_len = packet.wire_len;
+        self.captured_len = u32::try_from(packet.bytes.len()).unwrap_or(u32::MAX);
+    }
+
+    #[inline]
+    fn take(&mut self, headers: Headers, packet: &Packet<'_>, config: &Config, flows: &FlowTable) {
+        let headers = self.headers.insert(headers);
+        self.clue = Clue::of(headers, config.networks, flows);
+        self.checksum = verify(headers, packet.bytes, config.checksums);
     }
 }
 
 impl Clue {
     /// What the headers of a segment say; `None` for other packets.
     #[inline]
-    pub(super) fn of(headers: &Headers, networks: Networks, flows: &FlowTable) -> Option<Self> {
+    fn of(headers: &Headers, networks: Networks, flows: &FlowTable) -> Option<Self> {
         let tcp = headers.tcp()?;
         let (key, sender_is_low) = match networks {
             Networks::Apart => FlowKey::of(headers, tcp),
@@ -109,7 +138,7 @@ impl Engine {
 
 /// What the checksums of a segment say, that of an IPv4 header included.
 #[inline]
-pub(super) fn verify(headers: &Headers, frame: &[u8], checksums: Checksums) -> ChecksumStatus {
+fn verify(headers: &Headers, frame: &[u8], checksums: Checksums) -> ChecksumStatus {
     if checksums == Checksums::Ignore || headers.tcp().is_none() {
         return ChecksumStatus::Unverifiable;
     }
