@@ -4,7 +4,7 @@
 use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, Hook, TenantId};
 use sluice_engine::reassembly::Level;
 use sluice_engine::view::PeekError;
-use sluice_engine::{Direction, Nanos, Refusal, View};
+use sluice_engine::{Direction, Refusal, View};
 
 use crate::traffic::{Expected, StreamSum};
 
@@ -119,14 +119,6 @@ impl Handler for Twin {
             self.lost_bytes = self.lost_bytes.saturating_add(u64::from(call.length));
         }
         Ok(0)
-    }
-
-    fn timer(&mut self, _: TenantId, _: u32, _: u64, _: Nanos, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
-    }
-
-    fn stop(&mut self, _: TenantId, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
     }
 }
 

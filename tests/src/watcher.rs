@@ -6,7 +6,7 @@ use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, 
 use sluice_engine::flow::{ConnRecord, SideRecord};
 use sluice_engine::reassembly::Level;
 use sluice_engine::view::Region;
-use sluice_engine::{Config, Direction, Engine, Nanos, Refusal, View};
+use sluice_engine::{Config, Direction, Engine, Refusal, View};
 
 /// Two copies of a stretch of a stream that differ.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -245,10 +245,6 @@ impl SeenFlow {
 }
 
 impl Handler for Watcher {
-    fn filter(&mut self, _: TenantId, _: &EventCall, _: &mut Box<View>) -> Result<bool, Faulted> {
-        Ok(true)
-    }
-
     fn callback(&mut self, _: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<u32, Faulted> {
         if let Err(problem) = self.note(call, view) {
             self.problems.push(format!("flow {}: {problem}", call.flow));
@@ -262,13 +258,5 @@ impl Handler for Watcher {
             self.problems.push(format!("a record that cannot be: {record:?}"));
         }
         self.records.push(format!("{record:?}"));
-    }
-
-    fn timer(&mut self, _: TenantId, _: u32, _: u64, _: Nanos, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
-    }
-
-    fn stop(&mut self, _: TenantId, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
     }
 }

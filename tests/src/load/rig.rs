@@ -245,10 +245,6 @@ impl Reader {
 }
 
 impl Handler for Reader {
-    fn filter(&mut self, _: TenantId, _: &EventCall, _: &mut Box<View>) -> Result<bool, Faulted> {
-        Ok(true)
-    }
-
     fn callback(&mut self, _: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<u32, Faulted> {
         match call.event_kind() {
             Some(EventKind::NewData) => {
@@ -268,13 +264,5 @@ impl Handler for Reader {
             _ => {}
         }
         Ok(0)
-    }
-
-    fn timer(&mut self, _: TenantId, _: u32, _: u64, _: Nanos, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
-    }
-
-    fn stop(&mut self, _: TenantId, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use sluice_engine::flow::{ConnRecord, EndReason};
 use sluice_engine::reassembly::Level;
 use sluice_engine::tcp::{RefuseReason, TcpState};
 use sluice_engine::view::PeekError;
-use sluice_engine::{Direction, Nanos, Side, View};
+use sluice_engine::{Direction, Side, View};
 
 use super::packet::{FIRST_CLIENT_PORT, SERVER_PORT};
 use super::{Options, text};
@@ -122,10 +122,6 @@ impl Recorder {
 }
 
 impl Handler for Recorder {
-    fn filter(&mut self, _: TenantId, _: &EventCall, _: &mut Box<View>) -> Result<bool, Faulted> {
-        Ok(true)
-    }
-
     fn callback(&mut self, _: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<u32, Faulted> {
         let Some(kind) = call.event_kind() else { return Err(Faulted) };
         let direction = call.place().direction();
@@ -160,14 +156,6 @@ impl Handler for Recorder {
         let time = text::show_time(record.start.after(record.duration));
         let (state, history) = (record.conn_state.name(), record.history);
         self.trace.push(format!("{time} record {state} {history} client {client} server {server}"));
-    }
-
-    fn timer(&mut self, _: TenantId, _: u32, _: u64, _: Nanos, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
-    }
-
-    fn stop(&mut self, _: TenantId, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
     }
 }
 

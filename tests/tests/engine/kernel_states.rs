@@ -81,10 +81,6 @@ struct Observer {
 }
 
 impl Handler for Observer {
-    fn filter(&mut self, _: TenantId, _: &EventCall, _: &mut Box<View>) -> Result<bool, Faulted> {
-        Ok(true)
-    }
-
     fn callback(&mut self, _: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<u32, Faulted> {
         let is_client = view.endpoints().unwrap().client_address == IpAddress::v4(KERNEL).0;
         let is_here =
@@ -102,14 +98,6 @@ impl Handler for Observer {
             _ => {}
         }
         Ok(0)
-    }
-
-    fn timer(&mut self, _: TenantId, _: u32, _: u64, _: Nanos, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
-    }
-
-    fn stop(&mut self, _: TenantId, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
     }
 }
 

@@ -16,21 +16,9 @@ use sluice_wire::{Segment, SeqNumber, TcpFlags};
 struct Told(BTreeMap<u32, [Result<SideObservables, Refusal>; 2]>);
 
 impl Handler for Told {
-    fn filter(&mut self, _: TenantId, _: &EventCall, _: &mut Box<View>) -> Result<bool, Faulted> {
-        Ok(true)
-    }
-
     fn callback(&mut self, _: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<u32, Faulted> {
         self.0.insert(call.id, Side::BOTH.map(|side| view.observables(side)));
         Ok(0)
-    }
-
-    fn timer(&mut self, _: TenantId, _: u32, _: u64, _: Nanos, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
-    }
-
-    fn stop(&mut self, _: TenantId, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
     }
 }
 

@@ -90,16 +90,8 @@ impl Handler for Log {
         Ok(0)
     }
 
-    fn timer(&mut self, _: TenantId, _: u32, _: u64, _: Nanos, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
-    }
-
     fn conn_record(&mut self, record: &ConnRecord) {
         self.0.push(*record);
-    }
-
-    fn stop(&mut self, _: TenantId, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
     }
 }
 

@@ -37,10 +37,6 @@ struct Tracker {
 const FIRST_PORT: u16 = 1024;
 
 impl Handler for Tracker {
-    fn filter(&mut self, _: TenantId, _: &EventCall, _: &mut Box<View>) -> Result<bool, Faulted> {
-        Ok(true)
-    }
-
     fn callback(&mut self, _: TenantId, call: &EventCall, _: &mut Box<View>) -> Result<u32, Faulted> {
         let port = u16::try_from(call.ports >> 16).unwrap();
         let flow = &mut self.flows[usize::from(port - FIRST_PORT)];
@@ -49,14 +45,6 @@ impl Handler for Tracker {
         flow.states = Some((state(client), state(server)));
         flow.has_ended |= call.event_kind() == Some(EventKind::ConnEnd);
         Ok(0)
-    }
-
-    fn timer(&mut self, _: TenantId, _: u32, _: u64, _: Nanos, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
-    }
-
-    fn stop(&mut self, _: TenantId, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
     }
 }
 

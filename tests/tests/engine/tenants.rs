@@ -4,7 +4,7 @@ use sluice_engine::counters::TenantCounters;
 use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, Hook, TenantId};
 use sluice_engine::reassembly::Level;
 use sluice_engine::view::PeekError;
-use sluice_engine::{Config, Engine, Nanos, View};
+use sluice_engine::{Config, Engine, View};
 use sluice_tests::{Frame, Frames, balance};
 use sluice_wire::{LinkType, Segment, SeqNumber, TcpFlags};
 
@@ -33,10 +33,6 @@ impl Readers {
 }
 
 impl Handler for Readers {
-    fn filter(&mut self, _: TenantId, _: &EventCall, _: &mut Box<View>) -> Result<bool, Faulted> {
-        Ok(true)
-    }
-
     fn callback(&mut self, tenant: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<u32, Faulted> {
         match call.event_kind() {
             Some(EventKind::ConnStart) => self.starts[usize::from(tenant.0)] += 1,
@@ -50,14 +46,6 @@ impl Handler for Readers {
             _ => {}
         }
         Ok(0)
-    }
-
-    fn timer(&mut self, _: TenantId, _: u32, _: u64, _: Nanos, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
-    }
-
-    fn stop(&mut self, _: TenantId, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
     }
 }
 

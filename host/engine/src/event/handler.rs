@@ -17,14 +17,23 @@ pub struct Faulted;
 /// The [`View`] is lent for the time of a call, boxed so that an implementation can swap it into a place that demands
 /// owned data: two pointer moves. What it holds afterwards must be the same view.
 ///
+/// Only `callback` must be written: who defines no filters and no timers is not asked about any.
+///
 /// A [`Faulted`] answer takes back what the call asked for and detaches the tenant.
 pub trait Handler {
-    /// Whether the filter numbered `call.id` holds.
+    /// Whether the filter numbered `call.id` holds. A handler that defines no filters is never asked.
     ///
     /// # Errors
     ///
     /// [`Faulted`] if the tenant could not go on.
-    fn filter(&mut self, tenant: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<bool, Faulted>;
+    fn filter(
+        &mut self,
+        _tenant: TenantId,
+        _call: &EventCall,
+        _view: &mut Box<View>,
+    ) -> Result<bool, Faulted> {
+        Ok(true)
+    }
 
     /// Handles the event with the handler numbered `call.id`; gives verdict bits (bit 0: drop the packet).
     ///
@@ -40,12 +49,14 @@ pub trait Handler {
     /// [`Faulted`] if the tenant could not go on.
     fn timer(
         &mut self,
-        tenant: TenantId,
-        timer: u32,
-        argument: u64,
-        deadline: Nanos,
-        view: &mut Box<View>,
-    ) -> Result<(), Faulted>;
+        _tenant: TenantId,
+        _timer: u32,
+        _argument: u64,
+        _deadline: Nanos,
+        _view: &mut Box<View>,
+    ) -> Result<(), Faulted> {
+        Ok(())
+    }
 
     /// Nothing more is expected of a connection, and the operator asked for records. Tenants are not told.
     fn conn_record(&mut self, _record: &ConnRecord) {}
@@ -55,5 +66,7 @@ pub trait Handler {
     /// # Errors
     ///
     /// [`Faulted`] if the tenant could not go on.
-    fn stop(&mut self, tenant: TenantId, view: &mut Box<View>) -> Result<(), Faulted>;
+    fn stop(&mut self, _tenant: TenantId, _view: &mut Box<View>) -> Result<(), Faulted> {
+        Ok(())
+    }
 }

@@ -11,7 +11,7 @@ use std::io;
 use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, Hook, TenantId};
 use sluice_engine::flow::EndReason;
 use sluice_engine::reassembly::Level;
-use sluice_engine::{Direction, Nanos, Records, View};
+use sluice_engine::{Direction, Records, View};
 
 use crate::cli::StreamsArgs;
 use crate::exit::{Exit, Failure};
@@ -176,10 +176,6 @@ fn place_of(call: &EventCall) -> Option<usize> {
 }
 
 impl Handler for StreamWriter {
-    fn filter(&mut self, _: TenantId, _: &EventCall, _: &mut Box<View>) -> Result<bool, Faulted> {
-        Ok(true)
-    }
-
     fn callback(&mut self, _: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<u32, Faulted> {
         if let Err(error) = self.handle(call, view) {
             // Nothing more can be written; the run ends with this error.
@@ -187,13 +183,5 @@ impl Handler for StreamWriter {
             return Err(Faulted);
         }
         Ok(0)
-    }
-
-    fn timer(&mut self, _: TenantId, _: u32, _: u64, _: Nanos, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
-    }
-
-    fn stop(&mut self, _: TenantId, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
     }
 }

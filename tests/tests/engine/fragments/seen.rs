@@ -20,10 +20,6 @@ struct Witness {
 }
 
 impl Handler for Witness {
-    fn filter(&mut self, _: TenantId, _: &EventCall, _: &mut Box<View>) -> Result<bool, Faulted> {
-        Ok(true)
-    }
-
     fn callback(&mut self, _: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<u32, Faulted> {
         let bytes = |region| view.packet_bytes(region, 0, u32::MAX).unwrap().to_vec();
         let (info, frame, payload) =
@@ -32,14 +28,6 @@ impl Handler for Witness {
         let drop = u32::from(!self.unwanted.is_empty() && payload == self.unwanted);
         self.seen.push((call.event_kind().unwrap(), info, frame, payload));
         Ok(drop)
-    }
-
-    fn timer(&mut self, _: TenantId, _: u32, _: u64, _: Nanos, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
-    }
-
-    fn stop(&mut self, _: TenantId, _: &mut Box<View>) -> Result<(), Faulted> {
-        Ok(())
     }
 }
 
