@@ -36,9 +36,9 @@ fn receive(policy: OverlapPolicy, pieces: &[Piece]) -> Outcome {
         let payload = Payload { offset, bytes, wire_len };
         let conflict = stream.examine(payload).conflict;
         outcome.conflicts.push(conflict.map(|found| (found.offset, found.offset + found.len)));
-        let held = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
+        let held = stream.waiting();
         let accepted = stream.accept(payload, &limits, &mut budget);
-        let left = stream.ahead().map_or(0, |ahead| ahead.bytes() as u64);
+        let left = stream.waiting();
         let mut delivered = 0;
         for step in &accepted.steps {
             let Step::Data { offset, len } = *step else { panic!("{step:?} without a gap") };

@@ -370,12 +370,6 @@ impl Flow {
         self.last.after(TIMESTAMP_LIFE) <= now
     }
 
-    /// Memory of the flow's buffers.
-    #[must_use]
-    pub fn buffered(&self) -> usize {
-        self.streams[0].cost().saturating_add(self.streams[1].cost())
-    }
-
     /// The level that serves a monitor's wish and what is done already.
     pub fn raise_level(&mut self, level: Level) {
         for stream in &mut self.streams {

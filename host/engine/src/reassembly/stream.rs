@@ -289,7 +289,7 @@ impl Stream {
         counted
     }
 
-    /// Takes a payload in.
+    /// Takes a payload in. For streams of level `full`; below, payloads are [counted](Stream::count).
     pub fn accept(&mut self, payload: Payload<'_>, limits: &Limits, budget: &mut Budget) -> Accepted {
         let mut accepted = Accepted::default();
         let start = u64::try_from(payload.offset).unwrap_or(0);
@@ -302,10 +302,6 @@ impl Stream {
         self.standing.raise_highest(end);
         if end <= self.received() {
             accepted.duplicate = end - start;
-        } else if self.level != Level::Full {
-            let counted = self.count(payload.offset, payload.wire_len);
-            accepted.duplicate = counted.duplicate;
-            accepted.steps.push(Step::Data { offset: end - counted.delivered, len: counted.delivered });
         } else if start <= self.next() && !self.has_hole() && !self.is_marked_before(end) {
             self.accept_in_order(start, end, payload, &mut accepted);
         } else {
