@@ -143,7 +143,7 @@ pub struct BufferInfo {
     pub held_from: u64,
     /// End of the bytes received in order: the next expected byte.
     pub next: u64,
-    /// End of the furthest byte received.
+    /// End of the furthest byte received; `next` if bytes were given up beyond it.
     pub highest: u64,
     /// Bytes held ahead of a hole.
     pub ahead_bytes: u64,

@@ -184,12 +184,6 @@ impl Stream {
         self.ahead().map_or(0, |ahead| ahead.bytes() as u64)
     }
 
-    /// Memory of the buffers.
-    #[must_use]
-    pub fn cost(&self) -> usize {
-        self.buffer.as_ref().map_or(0, |buffer| buffer.charged.0)
-    }
-
     /// Keeps data that came with a SYN, from sequence number `from` on, until the SYN-ACK says whether the server took
     /// it (RFC 7413 section 4.2).
     ///

@@ -26,7 +26,7 @@ pub struct BufferInfo {
     pub held_from: u64,
     /// The next expected byte.
     pub next: u64,
-    /// Behind the furthest byte received.
+    /// Behind the furthest byte received; `next` if bytes were given up beyond it.
     pub highest: u64,
     /// Bytes held out of order.
     pub ahead: u64,
