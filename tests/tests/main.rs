@@ -13,6 +13,7 @@ mod engine {
     mod hostile;
     mod kernel_states;
     mod kernel_truth;
+    mod levels;
     mod load;
     mod model;
     mod observables;

@@ -23,6 +23,6 @@ pub mod view;
 
 pub use engine::{Checksums, Config, Engine, Networks, PickUp, Records, System};
 pub use refusal::Refusal;
-pub use side::{Direction, Side};
+pub use side::{Direction, Side, Sides};
 pub use time::{Nanos, millis, seconds};
 pub use view::View;

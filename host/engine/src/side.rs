@@ -48,6 +48,32 @@ impl Side {
     }
 }
 
+/// A set of sides.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Sides(u8);
+
+impl Sides {
+    /// Neither side.
+    pub const NONE: Self = Self(0);
+    /// The client.
+    pub const CLIENT: Self = Self(1);
+    /// The server.
+    pub const SERVER: Self = Self(2);
+    /// Both sides.
+    pub const BOTH: Self = Self(3);
+
+    /// Whether a side is in the set.
+    #[must_use]
+    pub const fn contains(self, side: Side) -> bool {
+        self.0 >> side as u8 & 1 != 0
+    }
+
+    /// Adds the sides of another set.
+    pub const fn insert(&mut self, sides: Self) {
+        self.0 |= sides.0;
+    }
+}
+
 /// A byte stream of a flow.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[repr(u8)]
@@ -91,5 +117,21 @@ impl Direction {
             Self::ToServer => "to-server",
             Self::ToClient => "to-client",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_holds_the_sides_that_were_put_into_it() {
+        let mut sides = Sides::NONE;
+        assert_eq!(Side::BOTH.map(|side| sides.contains(side)), [false, false]);
+        sides.insert(Sides::SERVER);
+        assert_eq!(Side::BOTH.map(|side| sides.contains(side)), [false, true]);
+        sides.insert(Sides::CLIENT);
+        assert_eq!(sides, Sides::BOTH);
+        assert_eq!(Side::BOTH.map(|side| sides.contains(side)), [true, true]);
     }
 }

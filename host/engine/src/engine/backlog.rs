@@ -7,7 +7,7 @@
 use super::{Engine, Tenant};
 use crate::Direction;
 use crate::flow::Flow;
-use crate::reassembly::{Claim, Claims, Kept, Level};
+use crate::reassembly::{Claim, Claims, Kept};
 use crate::view::Loan;
 
 impl Engine {
@@ -22,8 +22,7 @@ impl Engine {
         let flow = self.view.flows.get(index)?;
         let stream = flow.stream(direction);
         let next = stream.next();
-        let readers =
-            flow.attachments.iter().filter(|reader| reader.level == Level::Full && !reader.is_stopped);
+        let readers = flow.attachments.iter().filter(|reader| reader.reads(direction));
         let behind = readers.clone().map(|reader| reader.cursor[direction.index()]).min().unwrap_or(next);
         if behind >= next && stream.claims().is_empty() {
             return Some((behind, Claims::new()));

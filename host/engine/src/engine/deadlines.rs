@@ -25,6 +25,7 @@ impl Engine {
                     flow.deadline = Nanos::NEVER;
                 }
                 self.settle_overdue(index, reached, handler);
+                self.settle(None, handler);
                 self.schedule(index);
             }
             self.due = due;
@@ -47,6 +48,7 @@ impl Engine {
             if result.is_err() {
                 self.detach(timer.tenant);
             }
+            self.settle(None, handler);
         }
     }
 

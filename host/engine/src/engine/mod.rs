@@ -4,6 +4,7 @@ mod backlog;
 mod deadlines;
 mod ending;
 mod fragments;
+mod levels;
 mod opening;
 mod predict;
 mod pressure;
@@ -335,11 +336,7 @@ impl Engine {
         self.monitors.detach(tenant);
         self.view.timers.detach(tenant);
         for place in self.view.flows.places().collect::<Vec<u32>>() {
-            let Some(flow) = self.view.flows.get_mut(place) else { continue };
-            for attachment in flow.attachments.iter_mut().filter(|attachment| attachment.tenant == tenant) {
-                attachment.is_stopped = true;
-                flow.marks.stale = true;
-            }
+            self.view.stop_tenant(place, tenant);
         }
     }
 

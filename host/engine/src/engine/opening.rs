@@ -9,7 +9,7 @@ use super::{Engine, PickUp};
 use crate::event::Handler;
 use crate::flow::{Attachment, EndReason, Flow};
 use crate::tcp::acknowledges_syn;
-use crate::{Direction, Nanos, Side};
+use crate::{Direction, Nanos, Side, Sides};
 
 /// What a segment finds in the flow table.
 pub(super) enum Found {
@@ -96,7 +96,6 @@ impl Engine {
         });
         let datagram = datagram.unwrap_or(&[]);
         let mut attachments = smallvec::SmallVec::<[Attachment; 1]>::new();
-        let (mut interest, mut level, mut retains) = (0, crate::reassembly::Level::State, false);
         for (number, monitor) in self.monitors.iter_mut() {
             if !monitor.takes(datagram) {
                 continue;
@@ -107,27 +106,25 @@ impl Engine {
                 continue;
             }
             tenant.counters.flows += 1;
-            interest |= monitor.forest.interest();
-            level = level.max(monitor.level);
-            retains |= monitor.wants_retention();
             attachments.push(Attachment {
                 monitor: number,
                 tenant: monitor.tenant,
-                level: monitor.level,
-                is_stopped: false,
+                levels: [monitor.level; 2],
+                stopped: Sides::NONE,
                 observes: monitor.observes,
                 cursor: [0; 2],
+                floor: [0; 2],
                 user_context: 0,
             });
         }
         let Some(flow) = self.view.flows.get(index) else { return };
         let rules = Direction::BOTH.map(|direction| self.rules(flow, direction));
         let Some(flow) = self.view.flows.get_mut(index) else { return };
-        flow.raise_level(level);
         for (direction, rules) in Direction::BOTH.into_iter().zip(rules) {
             flow.stream_mut(direction).rules = rules;
         }
-        (flow.attachments, flow.interest, flow.retains) = (attachments, interest, retains);
+        flow.attachments = attachments;
+        self.serve_new(index);
     }
 }
 

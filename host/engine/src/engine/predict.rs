@@ -48,31 +48,33 @@ impl Engine {
             let ip_len = packet.headers.ip_total_len;
             account.observe(&Observed { sender, tcp, ip_len, class: Class::Accept, now });
         }
-        let interest = flow.interest;
         self.counters.bytes.seen += u64::from(tcp.payload_len);
         self.counters.packets.tracked += 1;
 
         let segment = Segment { index, sender, tcp, now, class: Class::Accept };
-        self.raise_packet_in(&segment, Hook::Sender, offset, interest, handler);
+        self.raise_packet_in(&segment, Hook::Sender, offset, handler);
+        if self.settle(Some(index), handler) {
+            // What was expected is not known any more: the receiver's part goes the long way.
+            self.run_receiver(&segment, false, handler);
+            self.settle(Some(index), handler);
+            self.schedule(index);
+            return true;
+        }
         if let Some(flow) = self.view.flows.get_mut(index) {
             tcp::hear(flow, sender, tcp);
         }
-        self.raise_packet_in(&segment, Hook::Receiver, offset, interest, handler);
+        self.raise_packet_in(&segment, Hook::Receiver, offset, handler);
+        self.settle(Some(index), handler);
         if tcp.payload_len > 0 {
             self.continue_stream(&segment, handler);
+            self.settle(Some(index), handler);
         }
-        self.settle(index);
         true
     }
 
-    fn raise_packet_in(
-        &mut self,
-        segment: &Segment<'_>,
-        hook: Hook,
-        offset: u64,
-        interest: u32,
-        handler: &mut dyn Handler,
-    ) {
+    fn raise_packet_in(&mut self, segment: &Segment<'_>, hook: Hook, offset: u64, handler: &mut dyn Handler) {
+        // A handler of the pass before may have changed it.
+        let interest = self.view.flows.get(segment.index).map_or(0, |flow| flow.interest);
         if interest & interest_bit(EventKind::PacketIn, hook) == 0 {
             self.counters.events[EventKind::PacketIn.index()] += 1;
             return;

@@ -50,6 +50,7 @@ impl Engine {
             (None, Some(error)) => self.counters.packets.malformed[error.index()] += 1,
             (None, None) => self.counters.packets.unknown_link += 1,
         }
+        self.settle(None, handler);
         self.view.packet = None;
     }
 

@@ -153,8 +153,9 @@ impl Engine {
         let left = tcp::send(flow, sender, tcp);
         self.locate(index, sender, tcp);
         self.run_sender(segment, is_first, left, handler);
+        self.settle(Some(index), handler);
         self.run_receiver(segment, is_first, handler);
-        self.settle(index);
+        self.settle(Some(index), handler);
         let is_over = self.view.flows.get(index).is_some_and(Flow::is_over);
         if is_over && !was_over {
             let reason = match (tcp.flags.contains(TcpFlags::RST), sender) {
@@ -230,7 +231,7 @@ impl Engine {
         }
     }
 
-    fn run_receiver(&mut self, segment: &Segment<'_>, is_first: bool, handler: &mut dyn Handler) {
+    pub(super) fn run_receiver(&mut self, segment: &Segment<'_>, is_first: bool, handler: &mut dyn Handler) {
         let Segment { index, sender, tcp, now, .. } = *segment;
         let deadline = now.after(self.config.timeouts.gap_grace);
         let examined = self.examine(segment);
@@ -248,8 +249,10 @@ impl Engine {
                 self.raise_repetition(segment, examined, &mut raised);
             }
             self.run(&segment.pass(Hook::Receiver, left, &raised), handler);
+            self.settle(Some(index), handler);
         }
         self.take_syn_data(segment, handler);
+        self.settle(Some(index), handler);
         if segment.carries_data() {
             self.accept(segment, handler);
         } else if segment.tcp.payload_len > 0 {

@@ -285,7 +285,13 @@ impl Engine {
     }
 
     /// A FIN that waited behind a hole has been reached by giving the hole up.
-    fn complete_late(&mut self, index: u32, direction: Direction, now: Nanos, handler: &mut dyn Handler) {
+    pub(super) fn complete_late(
+        &mut self,
+        index: u32,
+        direction: Direction,
+        now: Nanos,
+        handler: &mut dyn Handler,
+    ) {
         let receiver: Side = direction.receiver();
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         if !flow.stream(direction).is_complete() || flow.end.is_some() {
@@ -354,15 +360,6 @@ impl Engine {
         }
         stream.settle(wanted, self.config.limits.kept_bytes, &mut self.budget);
         self.charge(index, direction, claims);
-    }
-
-    /// Forgets what stopped monitors wanted.
-    pub(super) fn settle(&mut self, index: u32) {
-        let Some(flow) = self.view.flows.get_mut(index).filter(|flow| flow.marks.stale) else { return };
-        flow.marks.stale = false;
-        for direction in Direction::BOTH {
-            self.settle_stream(index, direction);
-        }
     }
 }
 

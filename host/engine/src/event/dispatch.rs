@@ -7,7 +7,6 @@
 use super::{
     EventCall, EventKind, Faulted, Forest, Handler, Hook, Monitor, Monitors, Place, TenantId, interest_bit,
 };
-use crate::reassembly::Level;
 use crate::view::{Mode, View};
 use crate::{Direction, Nanos, Side};
 
@@ -84,7 +83,7 @@ impl Pass<'_> {
             let base = self.base(view, 0, false);
             for number in 0..=u16::MAX {
                 let Some(monitor) = monitors.get(number) else { break };
-                self.visit(monitor, None, Level::State, base, view, handler, wishes);
+                self.visit(monitor, None, base, view, handler, wishes);
             }
             return;
         };
@@ -94,19 +93,19 @@ impl Pass<'_> {
         for step in 0..count {
             let position = if self.direction == Direction::ToClient { count - 1 - step } else { step };
             let attachment = view.flows.get(index).and_then(|flow| flow.attachments.get(position)).copied();
-            let Some(attachment) = attachment.filter(|attachment| !attachment.is_stopped) else { continue };
+            let Some(attachment) = attachment.filter(|attachment| attachment.hears(self.side)) else {
+                continue;
+            };
             let Some(monitor) = monitors.get(attachment.monitor) else { continue };
-            self.visit(monitor, Some((index, position)), monitor.level, base, view, handler, wishes);
+            self.visit(monitor, Some((index, position)), base, view, handler, wishes);
         }
     }
 
     /// Runs the pass for one monitor, if it wants any of what happened.
-    #[expect(clippy::too_many_arguments, reason = "what a pass lends to each of its monitors")]
     fn visit(
         &self,
         monitor: &Monitor,
         flow: Option<(u32, usize)>,
-        level: Level,
         base: EventCall,
         view: &mut Box<View>,
         handler: &mut dyn Handler,
@@ -116,7 +115,7 @@ impl Pass<'_> {
         if !monitor.is_alive || !is_wanted || wishes.faulted.contains(&monitor.tenant) {
             return;
         }
-        view.enter(monitor.tenant, flow, level);
+        view.enter(monitor.tenant, flow);
         if self.run_monitor(monitor, base, view, handler, wishes).is_err() {
             wishes.faulted.push(monitor.tenant);
         }
@@ -142,14 +141,20 @@ impl Pass<'_> {
     ) -> Result<(), Faulted> {
         for raised in self.raised {
             let (from, until) = monitor.forest.tree(raised.kind, self.hook);
-            if from == until || needs_bytes(raised) && monitor.level != Level::Full {
+            if from == until {
                 continue;
             }
+            let is_of_bytes = needs_bytes(raised);
+            let (offset, length) = match view.clip(self.direction, raised.offset, raised.length) {
+                Some(part) if is_of_bytes => part,
+                None if is_of_bytes => continue,
+                _ => (raised.offset, raised.length),
+            };
             let call = EventCall {
                 kind: raised.kind.number(),
                 place: Place(base.place).with_reason(raised.reason).0,
-                offset: raised.offset,
-                length: raised.length,
+                offset,
+                length,
                 ..base
             };
             walk(&monitor.forest, monitor.tenant, (from, until), call, view, handler, wishes)?;

@@ -2,6 +2,7 @@
 
 use crate::event::TenantId;
 use crate::reassembly::Level;
+use crate::{Direction, Side, Sides};
 
 /// A monitor that watches a flow.
 #[derive(Clone, Copy, Debug)]
@@ -10,14 +11,107 @@ pub struct Attachment {
     pub monitor: u16,
     /// Whose monitor it is.
     pub tenant: TenantId,
-    /// How much it wants.
-    pub level: Level,
-    /// It wants no more events.
-    pub is_stopped: bool,
-    /// Where its next peek begins, for each direction.
-    pub cursor: [u64; 2],
+    /// How much it wants of each direction, by [`Direction::index`]; see [`Attachment::level`].
+    pub levels: [Level; 2],
+    /// Sides of which it wants no more events.
+    pub stopped: Sides,
     /// It asked for observables.
     pub observes: bool,
+    /// Where its next peek begins, by [`Direction::index`].
+    pub cursor: [u64; 2],
+    /// What lies before is not there for it, whoever else has it kept: by [`Direction::index`].
+    pub floor: [u64; 2],
     /// What it stored.
     pub user_context: u64,
+}
+
+impl Attachment {
+    /// How much is done for it of a direction: no more than `state` where it has stopped the side that receives.
+    #[inline]
+    #[must_use]
+    pub const fn level(&self, direction: Direction) -> Level {
+        if self.stopped.contains(direction.receiver()) {
+            Level::State
+        } else {
+            self.levels[direction.index()]
+        }
+    }
+
+    /// Whether it reads a direction.
+    #[inline]
+    #[must_use]
+    pub fn reads(&self, direction: Direction) -> bool {
+        self.level(direction) == Level::Full
+    }
+
+    /// Whether it wants no more events at all.
+    #[inline]
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.stopped == Sides::BOTH
+    }
+
+    /// Whether it wants to know of what happens at a side; what belongs to neither it wants until it stops both.
+    #[inline]
+    #[must_use]
+    pub fn hears(&self, side: Option<Side>) -> bool {
+        match side {
+            Some(side) => !self.stopped.contains(side),
+            None => !self.is_done(),
+        }
+    }
+
+    /// It reads a direction from `offset` on, whatever came before.
+    pub(crate) fn begin_at(&mut self, direction: Direction, offset: u64) {
+        self.cursor[direction.index()] = offset;
+        self.floor[direction.index()] = offset;
+    }
+
+    /// The part that it is shown of `len` bytes of a direction at `offset`: none that came before it began to read.
+    #[inline]
+    pub(crate) fn clip(&self, direction: Direction, offset: u64, len: u64) -> Option<(u64, u64)> {
+        let from = offset.max(self.floor[direction.index()]);
+        let until = offset.saturating_add(len);
+        (from < until).then(|| (from, until - from))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reader() -> Attachment {
+        Attachment {
+            monitor: 0,
+            tenant: TenantId(0),
+            levels: [Level::Full, Level::Count],
+            stopped: Sides::NONE,
+            observes: false,
+            cursor: [0; 2],
+            floor: [0; 2],
+            user_context: 0,
+        }
+    }
+
+    #[test]
+    fn a_direction_whose_receiver_is_stopped_is_not_read() {
+        let mut reader = reader();
+        assert_eq!(Direction::BOTH.map(|direction| reader.level(direction)), [Level::Full, Level::Count]);
+        reader.stopped.insert(Sides::SERVER);
+        assert_eq!(Direction::BOTH.map(|direction| reader.level(direction)), [Level::State, Level::Count]);
+        assert!(reader.hears(Some(Side::Client)) && !reader.hears(Some(Side::Server)));
+        assert!(reader.hears(None) && !reader.is_done());
+        reader.stopped.insert(Sides::CLIENT);
+        assert!(!reader.hears(None) && reader.is_done());
+    }
+
+    #[test]
+    fn what_came_before_it_began_to_read_is_not_shown() {
+        let mut reader = reader();
+        reader.begin_at(Direction::ToServer, 100);
+        assert_eq!(reader.clip(Direction::ToServer, 50, 50), None);
+        assert_eq!(reader.clip(Direction::ToServer, 50, 51), Some((100, 1)));
+        assert_eq!(reader.clip(Direction::ToServer, 100, 7), Some((100, 7)));
+        assert_eq!(reader.clip(Direction::ToClient, 50, 50), Some((50, 50)));
+    }
 }

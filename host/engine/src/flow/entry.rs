@@ -7,7 +7,7 @@ use super::queue::Class;
 use super::sent::Tally;
 use super::{Account, Attachment, EndReason, Endpoint, FlowId, FlowKey, Mishaps, Sent};
 use crate::limits::Timeouts;
-use crate::reassembly::{Level, Stream};
+use crate::reassembly::Stream;
 use crate::tcp::{Opening, Stack, TcpState};
 use crate::{Direction, Nanos, Side, seconds};
 
@@ -26,7 +26,7 @@ pub struct Marks {
     pub straying: bool,
     /// A SYN with another number came, which its receiver may answer as a new connection.
     pub reopening: bool,
-    /// An attachment was stopped since the levels were computed.
+    /// What its monitors want has changed since the levels were computed.
     pub stale: bool,
 }
 
@@ -246,9 +246,7 @@ impl Flow {
     pub(crate) fn has_read_all(&self, direction: Direction) -> bool {
         let stream = self.stream(direction);
         let has_read = |reader: &Attachment| {
-            reader.level != Level::Full
-                || reader.is_stopped
-                || reader.cursor[direction.index()] >= stream.next()
+            !reader.reads(direction) || reader.cursor[direction.index()] >= stream.next()
         };
         !self.retains && stream.buffer.is_none() && self.attachments.iter().all(has_read)
     }
@@ -368,13 +366,6 @@ impl Flow {
     /// Whether the flow has been silent for so long that its timestamps have lost their meaning (RFC 7323 section 5.5).
     pub(crate) fn outlives_timestamps(&self, now: Nanos) -> bool {
         self.last.after(TIMESTAMP_LIFE) <= now
-    }
-
-    /// The level that serves a monitor's wish and what is done already.
-    pub fn raise_level(&mut self, level: Level) {
-        for stream in &mut self.streams {
-            stream.level = stream.level.max(level);
-        }
     }
 }
 

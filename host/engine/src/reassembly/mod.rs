@@ -4,6 +4,7 @@
 //! repetition. Bytes stay in [`Kept`] until each reader has had them; in the common case, in order with nobody
 //! behind, they are never stored at all: readers get them from the packet while it is current.
 
+mod abandon;
 mod accepted;
 mod ahead;
 mod budget;
@@ -21,6 +22,7 @@ mod stream;
 mod tree;
 mod urgent;
 
+pub use abandon::Abandoned;
 pub use accepted::{Accepted, Counted, Step};
 pub use ahead::{Ahead, Inserted, SEGMENT_COST};
 pub use budget::Budget;

@@ -2,7 +2,6 @@
 
 use super::{Mode, View};
 use crate::flow::{Attachment, EndReason, FlowId, Observables};
-use crate::reassembly::Level;
 use crate::tcp::TcpState;
 use crate::{Nanos, Refusal, Side};
 
@@ -98,10 +97,8 @@ impl View {
         let flow = self.flows.get(index).ok_or(Refusal::NoFlow)?;
         let tenant = self.current.tenant;
         let position = flow.attachments.iter().position(|attachment| attachment.tenant == tenant);
-        let attachment =
-            position.and_then(|position| flow.attachments.get(position)).ok_or(Refusal::NoFlow)?;
-        self.current.level = attachment.level;
-        self.current.flow = position.map(|position| (index, position));
+        self.current.flow = Some((index, position.ok_or(Refusal::NoFlow)?));
+        self.snapshot_levels();
         Ok(())
     }
 
@@ -157,7 +154,7 @@ impl View {
             ..SideStatistics::default()
         };
         // What a monitor sees follows its own level, whatever others have done for the flow.
-        if self.current.level == Level::Full {
+        if self.reads(side.sends()) {
             statistics.delivered_bytes = sent.delivered_bytes;
             statistics.out_of_order = u64::from(sent.mishaps.out_of_order);
             statistics.gap_bytes = sent.mishaps.gap_bytes;
@@ -179,7 +176,7 @@ impl View {
         let (_, attachment) = self.current_attachment().ok_or(Refusal::NoFlow)?;
         let account = flow.account().filter(|_| attachment.observes).ok_or(Refusal::NotAllowed)?;
         let stack = flow.stack(side);
-        let is_read = self.current.level == Level::Full;
+        let is_read = self.reads(side.sends());
         let read = |count: u32| if is_read { count } else { 0 };
         Ok(SideObservables {
             observables: account.observables(side),
@@ -199,25 +196,6 @@ impl View {
     pub fn set_user_context(&mut self, value: u64) -> Result<(), Refusal> {
         self.attachment_to_change()?.user_context = value;
         Ok(())
-    }
-
-    /// No more events of the current flow for the current monitor, from the next pass on.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::NoFlow`], [`Refusal::NotAllowed`] in a filter.
-    pub fn stop_monitoring(&mut self) -> Result<(), Refusal> {
-        self.attachment_to_change()?.is_stopped = true;
-        if let Some(flow) = self.current.flow.and_then(|(index, _)| self.flows.get_mut(index)) {
-            flow.marks.stale = true;
-        }
-        Ok(())
-    }
-
-    fn attachment_to_change(&mut self) -> Result<&mut Attachment, Refusal> {
-        self.may_change()?;
-        let (index, position) = self.current.flow.ok_or(Refusal::NoFlow)?;
-        self.flows.get_mut(index).and_then(|flow| flow.attachments.get_mut(position)).ok_or(Refusal::NoFlow)
     }
 
     /// The current flow's place and the record of the current monitor with it.

@@ -5,6 +5,7 @@
 //! it takes effect where no other tenant sees it in this pass.
 
 mod flow;
+mod levels;
 mod packet;
 mod stream;
 mod timers;
@@ -56,7 +57,8 @@ struct Current {
     mode: Mode,
     tenant: TenantId,
     flow: Option<(u32, usize)>,
-    level: Level,
+    /// What the monitor wants of each direction, as of the beginning of the pass.
+    levels: [Level; 2],
 }
 
 /// See the module.
@@ -70,6 +72,8 @@ pub struct View {
     pub(crate) horizon: Option<(Direction, u64)>,
     pub(crate) timers: Timers,
     pub(crate) clock: Nanos,
+    /// Flows whose monitors have changed what they want, each once.
+    pub(crate) stale: Vec<u32>,
     current: Current,
 }
 
@@ -92,6 +96,7 @@ impl View {
             horizon: None,
             timers: Timers::default(),
             clock: Nanos(0),
+            stale: Vec::new(),
             current: Current::default(),
         }
     }
@@ -103,8 +108,10 @@ impl View {
     }
 
     /// Begins the calls of one monitor in a pass.
-    pub(crate) fn enter(&mut self, tenant: TenantId, flow: Option<(u32, usize)>, level: Level) {
-        self.current = Current { mode: Mode::Callback, tenant, flow, level };
+    pub(crate) fn enter(&mut self, tenant: TenantId, flow: Option<(u32, usize)>) {
+        let levels = [Level::State; 2];
+        self.current = Current { mode: Mode::Callback, tenant, flow, levels };
+        self.snapshot_levels();
     }
 
     /// Begins a call outside of a flow's event.
@@ -137,10 +144,8 @@ impl View {
         if let Some((flow, attachment)) = self.current_attachment() {
             call.user_context = attachment.user_context;
             let direction = Place(call.place).direction();
-            call.readable = match self.current.level {
-                Level::Full => self.readable(flow, attachment, direction),
-                Level::State | Level::Count => 0,
-            };
+            call.readable =
+                if self.reads(direction) { self.readable(flow, attachment, direction) } else { 0 };
         }
     }
 

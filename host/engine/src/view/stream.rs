@@ -3,7 +3,7 @@
 use super::{Mode, View};
 use crate::flow::Attachment;
 use crate::limits::FRAGMENTS_LISTED;
-use crate::reassembly::{Ahead, Kept, Level};
+use crate::reassembly::{Ahead, Kept};
 use crate::{Direction, Refusal};
 
 /// Why a peek gave no bytes.
@@ -39,7 +39,7 @@ impl View {
     ///
     /// [`PeekError`].
     pub fn peek(&mut self, direction: Direction, max: u32, out: &mut Vec<u8>) -> Result<(), PeekError> {
-        self.may_read()?;
+        self.may_read(direction)?;
         let (index, attachment) = self.current_attachment().ok_or(Refusal::NoFlow)?;
         let position = self.position(index, &attachment, direction);
         let held_from = self.held_from(index, direction);
@@ -66,7 +66,7 @@ impl View {
         max: u32,
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
-        self.may_read()?;
+        self.may_read(direction)?;
         let (index, _) = self.current_attachment().ok_or(Refusal::NoFlow)?;
         let before = out.len();
         let max = usize::try_from(max).unwrap_or(usize::MAX);
@@ -84,7 +84,7 @@ impl View {
     ///
     /// [`Refusal::NoFlow`], [`Refusal::NotBuffered`].
     pub fn fraginfo(&self, direction: Direction, out: &mut Vec<u64>) -> Result<(), Refusal> {
-        self.may_read()?;
+        self.may_read(direction)?;
         let stream = self.flow()?.stream(direction);
         let loan = self.loan.filter(|loan| loan.direction == direction);
         let mut runs: Vec<(u64, u64)> = stream.kept().into_iter().flat_map(Kept::runs).collect();
@@ -107,7 +107,7 @@ impl View {
     ///
     /// [`Refusal::NoFlow`], [`Refusal::NotBuffered`].
     pub fn buffer_info(&self, direction: Direction) -> Result<BufferInfo, Refusal> {
-        self.may_read()?;
+        self.may_read(direction)?;
         let (index, attachment) = self.current_attachment().ok_or(Refusal::NoFlow)?;
         let stream = self.flow()?.stream(direction);
         Ok(BufferInfo {
@@ -191,11 +191,8 @@ impl View {
     }
 
     /// Refuses where the monitor keeps no bytes.
-    fn may_read(&self) -> Result<(), Refusal> {
+    fn may_read(&self, direction: Direction) -> Result<(), Refusal> {
         self.flow()?;
-        match (self.current.level, self.current.mode) {
-            (Level::Full, _) => Ok(()),
-            (Level::State | Level::Count, _) => Err(Refusal::NotBuffered),
-        }
+        if self.reads(direction) { Ok(()) } else { Err(Refusal::NotBuffered) }
     }
 }

@@ -1,6 +1,6 @@
 //! The interface `flow`.
 
-use sluice_engine::{Refusal, Side};
+use sluice_engine::{Refusal, Side, Sides};
 use wasmtime::component::{ComponentType, LinkerInstance, Lower};
 
 use super::words::SideName;
@@ -117,7 +117,9 @@ pub(super) fn define(interface: &mut LinkerInstance<'_, Host>) -> wasmtime::Resu
     function(interface, "set-user-context", |host, (value,): (u64,)| {
         host.view.set_user_context(value).map_err(number)
     })?;
-    function(interface, "stop-monitoring", |host, (): ()| host.view.stop_monitoring().map_err(number))
+    function(interface, "stop-monitoring", |host, (): ()| {
+        host.view.stop_monitoring(Sides::BOTH).map_err(number)
+    })
 }
 
 fn endpoints(host: &Host) -> Result<EndpointsRecord, Refusal> {

@@ -1,0 +1,110 @@
+//! How much is done for a flow: the least that serves all its monitors, for each direction, at every moment.
+//!
+//! A handler that stops, lowers or raises what its monitor wants changes the monitor's record at once, and marks the
+//! flow. What is done for the flow follows when the pass is over, before anything else happens to it
+//! ([`Engine::settle`]). A stream that nobody reads any more forgets its bytes and is counted from there; one that
+//! somebody begins to read is kept from its next byte on.
+
+use super::Engine;
+use crate::Direction;
+use crate::event::Handler;
+use crate::flow::{EndReason, Flow};
+use crate::reassembly::Level;
+
+/// What the monitors of a flow need together.
+struct Needs {
+    interest: u32,
+    levels: [Level; 2],
+    retains: bool,
+}
+
+impl Engine {
+    /// Does for the flows whose monitors have changed their minds what serves them now; false if there was none.
+    ///
+    /// `tracked` is the flow of the current packet while the packet is on its way: it is not ended in the middle.
+    #[inline]
+    pub(super) fn settle(&mut self, tracked: Option<u32>, handler: &mut dyn Handler) -> bool {
+        !self.view.stale.is_empty() && self.settle_stale(tracked, handler)
+    }
+
+    #[cold]
+    fn settle_stale(&mut self, tracked: Option<u32>, handler: &mut dyn Handler) -> bool {
+        // No packet makes what follows from this happen.
+        let packet = self.view.packet.take();
+        while let Some(index) = self.view.stale.pop() {
+            let Some(flow) = self.view.flows.get_mut(index).filter(|flow| flow.marks.stale) else { continue };
+            flow.marks.stale = false;
+            self.serve(index, handler);
+            let has_ended = |flow: &Flow| flow.is_over() && flow.end.is_none();
+            if Some(index) != tracked && self.view.flows.get(index).is_some_and(has_ended) {
+                self.end_flow(index, EndReason::Closed, self.view.clock, handler);
+            }
+        }
+        self.view.packet = packet;
+        true
+    }
+
+    /// A flow has got its monitors.
+    pub(super) fn serve_new(&mut self, index: u32) {
+        let Some(flow) = self.view.flows.get(index) else { return };
+        let needs = self.needs(flow);
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        (flow.interest, flow.retains) = (needs.interest, needs.retains);
+        for direction in Direction::BOTH {
+            flow.stream_mut(direction).level = needs.levels[direction.index()];
+        }
+    }
+
+    /// The least that serves the monitors of a flow.
+    fn needs(&self, flow: &Flow) -> Needs {
+        let mut needs = Needs { interest: 0, levels: [Level::State; 2], retains: false };
+        for attachment in flow.attachments.iter().filter(|attachment| !attachment.is_done()) {
+            let Some(monitor) = self.monitors.get(attachment.monitor) else { continue };
+            needs.interest |= monitor.forest.interest();
+            for direction in Direction::BOTH {
+                let level = &mut needs.levels[direction.index()];
+                *level = attachment.level(direction).max(*level);
+                needs.retains |= attachment.reads(direction) && monitor.wants_retention();
+            }
+        }
+        needs
+    }
+
+    fn serve(&mut self, index: u32, handler: &mut dyn Handler) {
+        let Some(flow) = self.view.flows.get(index) else { return };
+        let needs = self.needs(flow);
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        flow.interest = needs.interest;
+        flow.retains = needs.retains;
+        if flow.end.is_some() {
+            return;
+        }
+        for direction in Direction::BOTH {
+            self.set_level(index, direction, needs.levels[direction.index()], handler);
+        }
+    }
+
+    fn set_level(&mut self, index: u32, direction: Direction, level: Level, handler: &mut dyn Handler) {
+        // Also where the level stays: who read on may have been the one that kept bytes from being forgotten.
+        self.settle_stream(index, direction);
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        let stream = flow.stream_mut(direction);
+        let before = std::mem::replace(&mut stream.level, level);
+        if before != Level::Full || level == Level::Full {
+            return;
+        }
+        let abandoned = stream.abandon(&mut self.budget);
+        let bytes = &mut self.counters.bytes;
+        bytes.buffered = bytes.buffered.saturating_sub(abandoned.delivered + abandoned.after_fin);
+        // As if they came now: counted when they are seen, whatever is missing before them.
+        bytes.delivered += abandoned.delivered;
+        bytes.after_fin += abandoned.after_fin;
+        bytes.syn_data_waiting = bytes.syn_data_waiting.saturating_sub(abandoned.syn_data);
+        bytes.syn_data += abandoned.syn_data;
+        if abandoned.skipped > 0 {
+            let mishaps = flow.mishaps_mut(direction.sender());
+            mishaps.skipped_bytes = mishaps.skipped_bytes.saturating_add(abandoned.skipped);
+        }
+        self.complete_late(index, direction, self.view.clock, handler);
+    }
+}
