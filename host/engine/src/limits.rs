@@ -20,6 +20,22 @@ pub const TIMERS_PER_TENANT: usize = 1024;
 /// Bytes of the name of a user-defined event.
 pub const NAME_BYTES: usize = 64;
 
+/// Ranges of a native filter's port set, as given.
+///
+/// The set is looked through for each event; halving 256 ranges takes eight steps. And each of a tenant's events may
+/// have one: 1,024 of them take 1 MiB.
+pub const FILTER_PORTS: usize = 256;
+
+/// Prefixes of a native filter's address set, as given; same attack as [`FILTER_PORTS`]. A tenant's events take 8 MiB
+/// of them at most.
+pub const FILTER_PREFIXES: usize = 256;
+
+/// Bytes of a native filter's pattern.
+///
+/// They are compared in the event that completes them, and the stream's bytes are kept until then: long patterns would
+/// make each flow keep as much.
+pub const PATTERN_BYTES: usize = 256;
+
 /// Pairs in one answer of `fraginfo`: one-byte segments behind holes make as many fragments as the sender likes.
 pub const FRAGMENTS_LISTED: usize = 4096;
 

@@ -3,6 +3,7 @@
 mod call;
 mod definitions;
 mod dispatch;
+mod filter;
 mod forest;
 mod handler;
 mod kind;
@@ -13,6 +14,7 @@ pub use definitions::{
     Definitions, FIRST_USER_EVENT, MonitorSpec, Predicate, Registration, TimerSpec, UserEvent,
 };
 pub(crate) use dispatch::{Pass, Raised, Wishes};
+pub use filter::{End, NativeFilter, PcapFilter, PortSet, PrefixSet};
 pub use forest::{Forest, Node, interest_bit};
 pub use handler::{Faulted, Handler, TenantId};
 pub use kind::{EventKind, HOOKS, Hook, KINDS};

@@ -195,6 +195,12 @@ impl Flow {
         self.sent_until(side, u64::MAX)
     }
 
+    /// Packets that `side` has sent and that its peer honours; stays at the largest number.
+    #[inline]
+    pub(crate) const fn packets(&self, side: Side) -> u32 {
+        self.tallies[side.index()].packets
+    }
+
     /// What `side` has sent, of the stream no more than what lies before `until`.
     pub(crate) fn sent_until(&self, side: Side, until: u64) -> Sent {
         let next = self.stream(side.sends()).next().min(until);

@@ -4,6 +4,7 @@
 //! call. Its public methods are what the WIT offers, each with the refusals written there. Whatever a handler asks of
 //! it takes effect where no other tenant sees it in this pass.
 
+mod filter;
 mod flow;
 mod levels;
 mod packet;

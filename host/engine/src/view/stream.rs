@@ -156,26 +156,32 @@ impl View {
         stream.kept().filter(|kept| !kept.is_empty() && kept.end() == end).map_or(end, Kept::start)
     }
 
-    /// Appends bytes in order at `offset`: from the buffer, then from the packet that continues it.
+    /// Appends bytes in order at `offset`, at most `max`.
     fn read(&self, index: u32, direction: Direction, offset: u64, max: usize, out: &mut Vec<u8>) {
-        let Some(stream) = self.flows.get(index).map(|flow| flow.stream(direction)) else { return };
-        let before = out.len();
+        for piece in self.held(index, direction, offset, max) {
+            out.extend_from_slice(piece);
+        }
+    }
+
+    /// Bytes in order at `offset`, at most `max`: two pieces from the buffer, one from the packet that continues it.
+    pub(super) fn held(&self, index: u32, direction: Direction, offset: u64, max: usize) -> [&[u8]; 3] {
+        let Some(stream) = self.flows.get(index).map(|flow| flow.stream(direction)) else { return [&[]; 3] };
         let visible = self.horizon(direction).saturating_sub(offset);
         let max = max.min(usize::try_from(visible).unwrap_or(usize::MAX));
-        if let Some(kept) = stream.kept() {
-            let (first, second) = kept.read(offset, max);
-            out.extend_from_slice(first);
-            out.extend_from_slice(second);
-        }
-        let read = out.len() - before;
-        let Some(loan) = self.loan.filter(|loan| loan.direction == direction) else { return };
-        let Some(skip) = offset.saturating_add(read as u64).checked_sub(loan.offset) else { return };
+        let (first, second) = stream.kept().map_or((&[][..], &[][..]), |kept| kept.read(offset, max));
+        let kept = first.len().saturating_add(second.len());
+        [first, second, self.lent(direction, offset.saturating_add(kept as u64), max.saturating_sub(kept))]
+    }
+
+    /// Bytes at `offset`, at most `max`, that lie in the current packet and in no buffer.
+    fn lent(&self, direction: Direction, offset: u64, max: usize) -> &[u8] {
+        let Some(loan) = self.loan.filter(|loan| loan.direction == direction) else { return &[] };
+        let Some(skip) = offset.checked_sub(loan.offset) else { return &[] };
         let frame = self.packet.as_ref().and_then(|packet| self.frame(packet.slot));
         let lent = frame.and_then(|frame| frame.bytes.get(loan.frame_offset..)).unwrap_or(&[]);
         let lent = lent.get(..loan.len).unwrap_or(lent);
         let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(lent.len());
-        let until = skip.saturating_add(max - read).min(lent.len());
-        out.extend_from_slice(lent.get(skip..until).unwrap_or(&[]));
+        lent.get(skip..skip.saturating_add(max).min(lent.len())).unwrap_or(&[])
     }
 
     /// Moves the current monitor's position, except in a filter.
