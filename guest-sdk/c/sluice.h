@@ -47,7 +47,8 @@ typedef sluice_number sluice_done;
 SLUICE_IMPORT("monitor", "open-stream")
 void sluice_raw_open_stream(const char *filter, uint32_t length, uint32_t level, sluice_number *answer);
 SLUICE_IMPORT("event", "define")
-void sluice_raw_define(const char *name, uint32_t length, uint32_t parent, uint32_t filter, uint64_t argument,
+void sluice_raw_define(const char *name, uint32_t length, uint32_t parent, uint32_t kind_of_filter, uint64_t filter,
+                       uint32_t filter_1, uint32_t filter_2, const void *argument, uint32_t argument_length,
                        sluice_number *answer);
 SLUICE_IMPORT("event", "register")
 void sluice_raw_register(uint32_t monitor, uint32_t event, uint32_t hook, uint32_t handler, sluice_done *answer);
@@ -99,7 +100,8 @@ static inline sluice_number sluice_open_stream(const char *filter, uint32_t leve
 
 static inline sluice_number sluice_define(const char *name, uint32_t parent, uint32_t filter, uint64_t argument) {
     sluice_number answer;
-    sluice_raw_define(name, sluice_strlen(name), parent, filter, argument, &answer);
+    /* A filter of the guest is case 0 of the variant; WebAssembly stores numbers with the low byte first. */
+    sluice_raw_define(name, sluice_strlen(name), parent, 0, filter, 0, 0, &argument, sizeof argument, &answer);
     return answer;
 }
 

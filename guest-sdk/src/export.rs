@@ -10,6 +10,7 @@ use crate::configuration::Configuration;
 use crate::event::{Event, Scalars};
 use crate::log::{self, Severity};
 use crate::middlebox::{Middlebox, Verdict};
+use crate::ready::ReadyFlows;
 use crate::setup::{Setup, Tables};
 use crate::timer::{Tick, Timer};
 
@@ -174,6 +175,14 @@ impl<M: Exported> Guest for Component<M> {
         M::with_slot(|slot| {
             if let Some(instance) = slot.0.borrow_mut().as_mut() {
                 instance.on_timer(argument, time);
+            }
+        });
+    }
+
+    fn on_ready(flows: Vec<u64>) {
+        M::with_slot(|slot| {
+            if let Some(instance) = slot.0.borrow_mut().as_mut() {
+                instance.middlebox.on_ready(&ReadyFlows::from_numbers(flows));
             }
         });
     }

@@ -1,6 +1,6 @@
 //! What a guest is: a value that starts, handles events and stops.
 
-use crate::{Configuration, Error, Setup};
+use crate::{Configuration, Error, ReadyFlows, Setup};
 
 /// A middlebox. [`export!`](crate::export) makes it the component's.
 ///
@@ -13,6 +13,9 @@ pub trait Middlebox: Sized + 'static {
     /// A message for the operator if the middlebox cannot use the configuration or the host refuses something; it is
     /// not run then. Every error of this crate turns into one with `?`.
     fn start(setup: &Setup<Self>, configuration: &Configuration) -> Result<Self, String>;
+
+    /// Flows of monitors that [poll](crate::StreamMonitor::poll) are ready: once a burst of packets.
+    fn on_ready(&mut self, _flows: &ReadyFlows) {}
 
     /// All flows have ended: the place for a report. Timers that have not run out are not called.
     fn stop(&mut self) {}

@@ -91,7 +91,8 @@ impl<M: 'static> Setup<M> {
         let refused = |error| SetupError::Event { name: name.into(), error };
         let filters = &mut self.tables.borrow_mut().filters;
         let filter = u32::try_from(filters.len()).map_err(|_| refused(Error::TooMany))?;
-        let number = raw_event::define(name, parent.number, filter, argument)
+        let filter_spec = raw_event::Filter::Guest(filter);
+        let number = raw_event::define(name, parent.number, &filter_spec, &argument.to_le_bytes())
             .map_err(|number| refused(Error::from_number(number)))?;
         filters.push(Box::new(move |middlebox, event| happens(middlebox, event).happens()));
         Ok(EventId { number, root: parent.root })
@@ -145,6 +146,17 @@ impl<M: 'static> StreamMonitor<'_, M> {
     pub fn observe(&self) -> Result<(), SetupError> {
         raw_monitor::observe(self.number)
             .map_err(|number| SetupError::Observables { error: Error::from_number(number) })
+    }
+
+    /// Asks to be told once a burst which of the monitor's flows can be read, began and ended:
+    /// [`Middlebox::on_ready`](crate::Middlebox::on_ready).
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::Poll`] if the host does not tell.
+    pub fn poll(&self) -> Result<(), SetupError> {
+        raw_monitor::poll(self.number)
+            .map_err(|number| SetupError::Poll { error: Error::from_number(number) })
     }
 
     /// Calls `handler` when `event` happens, at the hook that suits the event:
@@ -234,6 +246,12 @@ pub enum SetupError {
     /// Observables.
     #[error("cannot have observables: {error}")]
     Observables {
+        /// Why.
+        error: Error,
+    },
+    /// Readiness.
+    #[error("cannot poll a monitor: {error}")]
+    Poll {
         /// Why.
         error: Error,
     },

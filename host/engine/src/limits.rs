@@ -8,11 +8,43 @@ use crate::time::{millis, seconds};
 /// large as it likes.
 pub const MONITORS_PER_TENANT: usize = 64;
 
-/// User-defined events of one tenant. A guest that defines without end would fill the host's memory.
-pub const EVENTS_PER_TENANT: usize = 1024;
+/// User-defined events of one tenant at once. A guest that defines without end would fill the host's memory; Snort's
+/// community rules are about 4,000.
+pub const EVENTS_PER_TENANT: usize = 4096;
 
-/// Registrations of one tenant; same attack as [`EVENTS_PER_TENANT`].
-pub const REGISTRATIONS_PER_TENANT: usize = 4096;
+/// Steps from a built-in event down to a user-defined one.
+///
+/// Dispatch calls itself for each; a guest that defines each event below the last one would take the host's stack.
+pub const EVENT_DEPTH: usize = 32;
+
+/// Bytes of the argument of a user-defined event; same attack as [`EVENTS_PER_TENANT`].
+pub const ARGUMENT_BYTES: usize = 1024;
+
+/// Events that may be raised for one event that happened. Each is looked for among the others.
+pub const RAISED_PER_EVENT: usize = 64;
+
+/// Registrations of one monitor or flow: each change of a set is compared with one of this size.
+pub const REGISTRATIONS_PER_FOREST: usize = 4096;
+
+/// Registrations of all different sets of a tenant.
+///
+/// A guest that registers something else on each flow makes a set of its own for each. A registration takes up to 100
+/// bytes, so this many take 100 MiB.
+pub const REGISTRATIONS_PER_TENANT: usize = 1 << 20;
+
+/// Different sets of registrations of a tenant: the same attack with small ones, which take 500 bytes and more.
+pub const FORESTS_PER_TENANT: usize = 1 << 16;
+
+/// Handlers of a tenant that are called at the end of the burst.
+pub const DEFERRED_HANDLERS_PER_TENANT: usize = 4096;
+
+/// Calls put off until the end of the burst, and flows that have ended and wait for it. When reached, the burst is taken
+/// to have ended: a burst of fragments behind holes can raise any number of events.
+pub const PUT_OFF_PER_BURST: usize = 4096;
+
+/// Flows that a tenant is told of in one call, and those left unread that it is reminded of in one burst: a guest that
+/// never reads would otherwise have the host look at all its flows for each burst.
+pub const READY_PER_CALL: usize = 1024;
 
 /// Timers of one tenant that have not run out.
 pub const TIMERS_PER_TENANT: usize = 1024;
@@ -23,10 +55,10 @@ pub const NAME_BYTES: usize = 64;
 /// Ranges of a native filter's port set, as given.
 ///
 /// The set is looked through for each event; halving 256 ranges takes eight steps. And each of a tenant's events may
-/// have one: 1,024 of them take 1 MiB.
+/// have one: 4,096 of them take 4 MiB.
 pub const FILTER_PORTS: usize = 256;
 
-/// Prefixes of a native filter's address set, as given; same attack as [`FILTER_PORTS`]. A tenant's events take 8 MiB
+/// Prefixes of a native filter's address set, as given; same attack as [`FILTER_PORTS`]. A tenant's events take 32 MiB
 /// of them at most.
 pub const FILTER_PREFIXES: usize = 256;
 

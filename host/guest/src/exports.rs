@@ -17,12 +17,16 @@ pub(crate) type StartResult = (Result<(), String>,);
 /// Parameters of `on-timer`.
 pub(crate) type TimerParams = (u32, u64, u64);
 
+/// Parameters of `on-ready`.
+pub(crate) type ReadyParams = (Vec<u64>,);
+
 /// The exports of one instance; looked up once, typed.
 pub(crate) struct Exports {
     pub(crate) start: TypedFunc<StartParams, StartResult>,
     pub(crate) filter: Option<TypedFunc<Scalars, (bool,)>>,
     pub(crate) callback: Option<TypedFunc<Scalars, (u32,)>>,
     pub(crate) on_timer: Option<TypedFunc<TimerParams, ()>>,
+    pub(crate) on_ready: Option<TypedFunc<ReadyParams, ()>>,
     pub(crate) stop: Option<TypedFunc<(), ()>>,
 }
 
@@ -43,6 +47,7 @@ impl Exports {
             filter: optional(component, &instance, store, "filter")?,
             callback: optional(component, &instance, store, "callback")?,
             on_timer: optional(component, &instance, store, "on-timer")?,
+            on_ready: optional(component, &instance, store, "on-ready")?,
             stop: optional(component, &instance, store, "stop")?,
         })
     }

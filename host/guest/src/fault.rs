@@ -64,6 +64,8 @@ pub enum Export {
     Callback,
     /// `on-timer`.
     OnTimer,
+    /// `on-ready`.
+    OnReady,
     /// `stop`.
     Stop,
 }
@@ -78,13 +80,14 @@ impl Export {
             Self::Filter => "filter",
             Self::Callback => "callback",
             Self::OnTimer => "on-timer",
+            Self::OnReady => "on-ready",
             Self::Stop => "stop",
         }
     }
 
     pub(crate) const fn entry(self) -> Entry {
         match self {
-            Self::Filter | Self::Callback | Self::OnTimer => Entry::Call,
+            Self::Filter | Self::Callback | Self::OnTimer | Self::OnReady => Entry::Call,
             Self::Instantiation | Self::Start | Self::Stop => Entry::Lifecycle,
         }
     }
@@ -212,9 +215,12 @@ pub(crate) fn reason(
             let detail = excerpt(&error.root_cause().to_string(), REPORTED_CHARS);
             match export {
                 Export::Instantiation => FaultReason::Instantiation { detail },
-                Export::Start | Export::Filter | Export::Callback | Export::OnTimer | Export::Stop => {
-                    FaultReason::Abi { detail }
-                }
+                Export::Start
+                | Export::Filter
+                | Export::Callback
+                | Export::OnTimer
+                | Export::OnReady
+                | Export::Stop => FaultReason::Abi { detail },
             }
         }
     }

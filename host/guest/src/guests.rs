@@ -5,7 +5,7 @@ use std::mem;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sluice_engine::event::{Definitions, EventCall, Faulted, Handler, TenantId};
+use sluice_engine::event::{Definitions, EventCall, EventFilter, Faulted, Handler, TenantId};
 use sluice_engine::flow::ConnRecord;
 use sluice_engine::{Nanos, View};
 use wasmtime::Store;
@@ -137,8 +137,7 @@ impl Guests {
         let started = start(&self.runtime, module, &mut store, &spec.configuration);
         mem::swap(&mut store.data_mut().output, &mut self.output);
         let exports = started?;
-        let definitions = store.data_mut().starting.take().map(|starting| starting.definitions);
-        let definitions = definitions.unwrap_or_default();
+        let definitions = store.data_mut().starting.take().unwrap_or_default();
         check_definitions(&name, &definitions, &exports)?;
         self.tenants.push(Tenant {
             name,
@@ -250,6 +249,14 @@ impl Handler for Guests {
         })
     }
 
+    fn ready(&mut self, tenant: TenantId, flows: &[u64], view: &mut Box<View>) -> Result<(), Faulted> {
+        let report = |view: &View| CallReport::lifecycle(Export::OnReady, view);
+        self.enter(tenant, Export::OnReady, view, report, |store, exports| match exports.on_ready {
+            Some(on_ready) => on_ready.call(store, (flows.to_vec(),)),
+            None => Ok(()),
+        })
+    }
+
     fn conn_record(&mut self, record: &ConnRecord) {
         self.output.conn_record(record);
     }
@@ -334,11 +341,17 @@ fn check_definitions(
     exports: &Exports,
 ) -> Result<(), StartError> {
     let missing = |defines, export| StartError::MissingExport { guest: Arc::clone(guest), defines, export };
-    if !definitions.registrations().is_empty() && exports.callback.is_none() {
+    let events = definitions.events();
+    let registers = events.forests().iter().any(|(_, set)| !set.entries().is_empty());
+    if registers && exports.callback.is_none() {
         return Err(missing("registers handlers", "callback"));
     }
-    if !definitions.user_events().is_empty() && exports.filter.is_none() {
+    let filters = events.events().iter().any(|(_, event)| matches!(event.filter, EventFilter::Guest(_)));
+    if filters && exports.filter.is_none() {
         return Err(missing("defines events", "filter"));
+    }
+    if definitions.monitors().iter().any(|monitor| monitor.polls) && exports.on_ready.is_none() {
+        return Err(missing("polls a monitor", "on-ready"));
     }
     if !definitions.timers().is_empty() && exports.on_timer.is_none() {
         return Err(missing("sets timers", "on-timer"));

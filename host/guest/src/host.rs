@@ -30,8 +30,9 @@ pub(crate) struct Host {
     pub(crate) view: Box<View>,
     pub(crate) output: Box<dyn GuestOutput>,
     pub(crate) name: Arc<str>,
-    /// Only while `start` runs.
-    pub(crate) starting: Option<Starting>,
+    /// What it defines in `start`; only while that runs.
+    pub(crate) starting: Option<Definitions>,
+    pub(crate) filters: Rc<dyn FilterCompiler>,
     pub(crate) memory: MemoryQuota,
     pub(crate) log: LogQuota,
     pub(crate) clock: CallClock,
@@ -42,12 +43,6 @@ pub(crate) struct Host {
     pub(crate) pairs: Arc<Vec<u64>>,
 }
 
-/// What a guest defines in `start`.
-pub(crate) struct Starting {
-    pub(crate) definitions: Definitions,
-    pub(crate) filters: Rc<dyn FilterCompiler>,
-}
-
 /// A store for one instance, with its limits in force.
 pub(crate) fn new_store(runtime: &Runtime, name: &Arc<str>, filters: Rc<dyn FilterCompiler>) -> Store<Host> {
     let options = runtime.options();
@@ -55,7 +50,8 @@ pub(crate) fn new_store(runtime: &Runtime, name: &Arc<str>, filters: Rc<dyn Filt
         view: Box::default(),
         output: Box::new(NoOutput),
         name: Arc::clone(name),
-        starting: Some(Starting { definitions: Definitions::new(), filters }),
+        starting: Some(Definitions::new()),
+        filters,
         memory: MemoryQuota::new(options.memory),
         log: LogQuota::new(options.log),
         clock: CallClock::default(),

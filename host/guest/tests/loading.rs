@@ -21,7 +21,7 @@ fn the_world_of_the_wit_is_what_the_host_offers() {
         let name = format!("sluice:middlebox/{name}@0.1.0");
         assert!(contents.imports.contains(&name), "{name} in {:?}", contents.imports);
     }
-    assert_eq!(contents.exports, ["start", "filter", "callback", "on-timer", "stop"]);
+    assert_eq!(contents.exports, ["start", "filter", "callback", "on-timer", "on-ready", "stop"]);
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn an_export_of_other_types_is_named() {
 #[test]
 fn exports_that_the_host_does_not_know_are_left_alone() {
     let wit = "package a:b; interface init { init: func(); }
-        world w { include sluice:middlebox/middlebox@0.1.0; export init; export on-ready: func(a: u32); }";
+        world w { include sluice:middlebox/middlebox@0.1.0; export init; export on-demand: func(a: u32); }";
     let module = load(&dummy(wit, "w")).unwrap();
     assert!(module.contents().exports.contains(&"a:b/init".to_owned()));
 }

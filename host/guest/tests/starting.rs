@@ -7,7 +7,8 @@ const MONITOR: &str = r#"
 (import "sluice:middlebox/monitor@0.1.0" "open-stream" (func $open (param i32 i32 i32 i32)))
 (import "sluice:middlebox/monitor@0.1.0" "observe" (func $observe (param i32 i32)))
 (import "sluice:middlebox/flow@0.1.0" "observables" (func $observables (param i32 i32)))
-(import "sluice:middlebox/event@0.1.0" "define" (func $define (param i32 i32 i32 i32 i64 i32)))
+(import "sluice:middlebox/event@0.1.0" "define"
+  (func $define-any (param i32 i32 i32 i32 i64 i32 i32 i32 i32 i32)))
 (import "sluice:middlebox/event@0.1.0" "register" (func $register (param i32 i32 i32 i32 i32)))
 (import "sluice:middlebox/timer@0.1.0" "set" (func $set (param i64 i64 i32)))
 (import "sluice:middlebox/timer@0.1.0" "cancel" (func $cancel (param i32 i32)))
@@ -15,6 +16,12 @@ const MONITOR: &str = r#"
 (import "sluice:middlebox/stream@0.1.0" "peek" (func $peek (param i32 i32 i32)))
 (import "sluice:middlebox/packet@0.1.0" "getlastpkt" (func $packet (param i32)))
 (import "sluice:middlebox/log@0.1.0" "report" (func $report (param i32 i32 i32)))
+(func $define (param $name i32) (param $length i32) (param $parent i32) (param $filter i32) (param $argument i64)
+  (param $answer i32)
+  (i64.store (i32.const 24) (local.get $argument))
+  (call $define-any (local.get $name) (local.get $length) (local.get $parent) (i32.const 0)
+    (i64.extend_i32_u (local.get $filter)) (i32.const 0) (i32.const 0) (i32.const 24) (i32.const 8)
+    (local.get $answer)))
 "#;
 
 /// A guest whose `start` runs this code, each piece of which leaves an answer at address 64 of which the error number
@@ -98,8 +105,10 @@ fn definitions_come_out_of_start() {
     let definitions = worker.start(&with_all(start)).unwrap();
     assert_eq!(definitions.monitors().len(), 1);
     assert!(definitions.monitors()[0].filter.is_some());
-    assert_eq!(definitions.user_events()[0].name, "\u{fffd}name");
-    assert_eq!(definitions.registrations()[0].handler, 3);
+    let event = definitions.events().events().get(4096).unwrap();
+    assert_eq!((&*event.name, event.argument_number()), ("\u{fffd}name", 9));
+    let registered = definitions.events().of_monitor(0).unwrap().entries();
+    assert_eq!(registered.iter().map(|entry| entry.handler).collect::<Vec<_>>(), [3]);
 }
 
 #[test]

@@ -6,9 +6,10 @@
 
 use super::{Engine, Tenant};
 use crate::Direction;
-use crate::flow::Flow;
+use crate::event::{NO_FOREST, set_of};
+use crate::flow::{Attachment, Flow, Keeps};
 use crate::reassembly::{Claim, Claims, Kept};
-use crate::view::Loan;
+use crate::view::{Loan, View};
 
 impl Engine {
     /// From where on bytes of a stream are wanted, and by whom. What the tenants were charged for is taken back until
@@ -23,7 +24,16 @@ impl Engine {
         let stream = flow.stream(direction);
         let next = stream.next();
         let readers = flow.attachments.iter().filter(|reader| reader.reads(direction));
-        let behind = readers.clone().map(|reader| reader.cursor[direction.index()]).min().unwrap_or(next);
+        let wants_from = |reader: &Attachment| {
+            let cursor = reader.cursor[direction.index()];
+            if !flow.keeps.contains(Keeps::MATCHED) {
+                return cursor;
+            }
+            // What a filter looks at is kept until it is complete, read or not.
+            let set = set_of(&self.view.tenants, reader);
+            set.and_then(|set| set.needs_from(next)).map_or(cursor, |needed| needed.min(cursor))
+        };
+        let behind = readers.clone().map(wants_from).min().unwrap_or(next);
         if behind >= next && stream.claims().is_empty() {
             return Some((behind, Claims::new()));
         }
@@ -32,7 +42,7 @@ impl Engine {
             stream.claims().iter().map(|claim| Claim { bytes: 0, from: next, ..*claim }).collect();
         let (held_from, held) = held(flow, direction, loan);
         for reader in readers {
-            let from = reader.cursor[direction.index()].max(held_from);
+            let from = wants_from(reader).max(held_from);
             match claims.iter_mut().find(|claim| claim.tenant == reader.tenant.0) {
                 Some(claim) => claim.from = claim.from.min(from.max(claim.lost_to)),
                 None if from < next => {
@@ -75,11 +85,16 @@ impl Engine {
 
     /// A flow has ended: nobody answers for it any more.
     pub(super) fn release_tenants(&mut self, index: u32) {
-        let Some(flow) = self.view.flows.get(index) else { return };
+        let View { flows, tenants, .. } = &mut *self.view;
+        let Some(flow) = flows.get_mut(index) else { return };
         for direction in Direction::BOTH {
             uncharge(&mut self.tenants, flow.stream(direction).claims());
         }
-        for attachment in &flow.attachments {
+        flow.interest = 0;
+        for attachment in &mut flow.attachments {
+            if let Some(events) = tenants.get_mut(usize::from(attachment.tenant.0)) {
+                events.release(std::mem::replace(&mut attachment.forest, NO_FOREST));
+            }
             if let Some(tenant) = self.tenants.get_mut(usize::from(attachment.tenant.0)) {
                 tenant.counters.flows = tenant.counters.flows.saturating_sub(1);
             }

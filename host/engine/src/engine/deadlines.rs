@@ -12,6 +12,8 @@ impl Engine {
     /// Tells the engine that it is `now`, although no packet came.
     pub fn expire(&mut self, now: Nanos, handler: &mut dyn Handler) {
         self.pass_time(now.max(self.view.clock), handler);
+        self.settle_later(handler);
+        self.settle(None, handler);
     }
 
     /// Moves the clock to `now` and does what was due on the way.

@@ -27,6 +27,7 @@ impl Engine {
         let raised = [Raised { kind: EventKind::ConnEnd, offset: 0, length: 0, reason: reason.number() }];
         let pass = Pass {
             flow: Some(index),
+            takers: &[],
             hook: Hook::None,
             side: None,
             direction: Direction::ToServer,
@@ -35,9 +36,24 @@ impl Engine {
             raised: &raised,
         };
         self.run(&pass, handler);
-        self.release_tenants(index);
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         flow.last = now;
+        flow.deadline = Nanos::NEVER;
+        if flow.is_pending {
+            // Somebody is told of it at the end of the burst, and may read what is left then.
+            self.view.later.held.push(flow.id(index));
+        } else {
+            self.release_streams(index);
+        }
+        self.schedule(index);
+        self.settle_later_if_full(handler);
+    }
+
+    /// Gives back what a flow that has ended still holds.
+    pub(super) fn release_streams(&mut self, index: u32) {
+        self.release_tenants(index);
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        flow.is_pending = false;
         for direction in Direction::BOTH {
             let stream = flow.stream_mut(direction);
             let unanswered = stream.take_syn_data(&mut self.budget).len() as u64;
@@ -49,8 +65,6 @@ impl Engine {
             bytes.buffered = bytes.buffered.saturating_sub(waiting);
             bytes.after_fin += waiting;
         }
-        flow.deadline = Nanos::NEVER;
-        self.schedule(index);
     }
 
     /// The receiver has acknowledged one number more than was seen, nothing came behind it, and it has closed: what was
@@ -66,6 +80,7 @@ impl Engine {
 
     /// Takes a flow out of the table, which closes its record.
     pub(super) fn forget(&mut self, index: u32, handler: &mut dyn Handler) {
+        self.settle_later_of(index, handler);
         self.write_record(index, handler);
         self.wheel.cancel(index);
         self.view.flows.remove(index);
@@ -80,6 +95,7 @@ impl Engine {
             self.end_flow(index, EndReason::EndOfInput, now, handler);
             self.write_record(index, handler);
         }
+        self.settle_later(handler);
     }
 
     /// Lets every tenant that has not faulted say its last words. Call it after [`Engine::finish`].

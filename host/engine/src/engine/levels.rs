@@ -7,15 +7,23 @@
 
 use super::Engine;
 use crate::Direction;
-use crate::event::Handler;
-use crate::flow::{EndReason, Flow};
+use crate::event::{Handler, RETAINING, interest_of, set_of};
+use crate::flow::{EndReason, Flow, Keeps};
 use crate::reassembly::Level;
 
 /// What the monitors of a flow need together.
+#[derive(Default)]
 struct Needs {
     interest: u32,
+    keeps: Keeps,
     levels: [Level; 2],
-    retains: bool,
+}
+
+impl Needs {
+    /// Writes down with the flow what is looked at for each packet.
+    fn note(&self, flow: &mut Flow) {
+        (flow.interest, flow.keeps) = (self.interest, self.keeps);
+    }
 }
 
 impl Engine {
@@ -49,7 +57,7 @@ impl Engine {
         let Some(flow) = self.view.flows.get(index) else { return };
         let needs = self.needs(flow);
         let Some(flow) = self.view.flows.get_mut(index) else { return };
-        (flow.interest, flow.retains) = (needs.interest, needs.retains);
+        needs.note(flow);
         for direction in Direction::BOTH {
             flow.stream_mut(direction).level = needs.levels[direction.index()];
         }
@@ -57,14 +65,15 @@ impl Engine {
 
     /// The least that serves the monitors of a flow.
     fn needs(&self, flow: &Flow) -> Needs {
-        let mut needs = Needs { interest: 0, levels: [Level::State; 2], retains: false };
+        let mut needs = Needs { interest: interest_of(&self.view.tenants, flow), ..Needs::default() };
         for attachment in flow.attachments.iter().filter(|attachment| !attachment.is_done()) {
-            let Some(monitor) = self.monitors.get(attachment.monitor) else { continue };
-            needs.interest |= monitor.forest.interest();
+            let set = set_of(&self.view.tenants, attachment);
+            needs.keeps.insert_if(Keeps::MATCHED, set.is_some_and(|set| set.has_patterns()));
+            let retains = set.is_some_and(|set| set.interest() & RETAINING != 0);
             for direction in Direction::BOTH {
                 let level = &mut needs.levels[direction.index()];
                 *level = attachment.level(direction).max(*level);
-                needs.retains |= attachment.reads(direction) && monitor.wants_retention();
+                needs.keeps.insert_if(Keeps::RETAINED, attachment.reads(direction) && retains);
             }
         }
         needs
@@ -74,8 +83,7 @@ impl Engine {
         let Some(flow) = self.view.flows.get(index) else { return };
         let needs = self.needs(flow);
         let Some(flow) = self.view.flows.get_mut(index) else { return };
-        flow.interest = needs.interest;
-        flow.retains = needs.retains;
+        needs.note(flow);
         if flow.end.is_some() {
             return;
         }

@@ -4,10 +4,12 @@ mod backlog;
 mod deadlines;
 mod ending;
 mod fragments;
+mod later;
 mod levels;
 mod opening;
 mod predict;
 mod pressure;
+mod raw;
 mod receive;
 mod records;
 mod reopening;
@@ -27,7 +29,9 @@ use self::strays::Strays;
 pub use self::systems::System;
 use crate::counters::{Counters, TenantCounters};
 use crate::defrag::Defragmenter;
-use crate::event::{Definitions, Handler, Monitors, Pass, TenantId, TimerSpec, Wishes};
+use crate::event::{
+    Definitions, EventProfile, Handler, Monitors, Pass, TenantEvents, TenantId, TimerSpec, Wishes,
+};
 use crate::flow::Wheel;
 use crate::limits::{EXCUSED_HOSTS, Limits, Timeouts};
 use crate::packet::{Burst, Verdict};
@@ -220,10 +224,12 @@ impl Engine {
     /// [`Refusal::TooMany`] when numbers of tenants or monitors run out.
     pub fn attach(&mut self, definitions: Definitions, may_drop: bool) -> Result<TenantId, Refusal> {
         let tenant = u16::try_from(self.tenants.len()).map(TenantId).map_err(|_| Refusal::TooMany)?;
-        let timers = definitions.timers().to_vec();
-        if !self.monitors.add(tenant, definitions) {
+        let (monitors, mut events, timers) = definitions.into_parts();
+        if !self.monitors.add(tenant, monitors) {
             return Err(Refusal::TooMany);
         }
+        events.rekey(ahash::RandomState::with_seeds(self.config.seed, u64::from(tenant.0), 0, 1));
+        self.view.tenants.push(events);
         self.tenants.push(Tenant { may_drop, is_alive: true, counters: TenantCounters::default() });
         self.waiting_timers.extend(timers.into_iter().map(|timer| (tenant, timer)));
         if self.has_begun {
@@ -251,6 +257,23 @@ impl Engine {
     #[must_use]
     pub fn tenant_counters(&self, tenant: TenantId) -> Option<&TenantCounters> {
         self.tenants.get(usize::from(tenant.0)).map(|tenant| &tenant.counters)
+    }
+
+    /// What a tenant has defined, and what its monitors and flows invoke of it.
+    #[must_use]
+    pub fn events(&self, tenant: TenantId) -> Option<&TenantEvents> {
+        self.view.tenants.get(usize::from(tenant.0))
+    }
+
+    /// From now on counts how often events are asked for and happen, and what that costs by the handler's clock.
+    pub fn profile_events(&mut self) {
+        self.view.profile = Some(Box::default());
+    }
+
+    /// What was counted since [`Engine::profile_events`].
+    #[must_use]
+    pub fn event_profile(&self) -> Option<&EventProfile> {
+        self.view.profile.as_deref()
     }
 
     /// Flows in the table, ended ones that absorb stragglers included.
@@ -300,7 +323,7 @@ impl Engine {
         for raised in pass.raised {
             self.counters.events[raised.kind.index()] += 1;
         }
-        if !pass.concerns(&self.view, &self.monitors) {
+        if !pass.concerns(&self.view) {
             return;
         }
         let mut wishes = Wishes::default();
@@ -315,8 +338,11 @@ impl Engine {
     }
 
     fn drop_packet(&mut self, tenant: TenantId) {
+        self.drop_slot(tenant, self.view.packet.as_ref().map(|packet| packet.slot));
+    }
+
+    fn drop_slot(&mut self, tenant: TenantId, slot: Option<usize>) {
         let may_drop = self.tenants.get(usize::from(tenant.0)).is_some_and(|tenant| tenant.may_drop);
-        let slot = self.view.packet.as_ref().map(|packet| packet.slot);
         match slot.and_then(|slot| self.verdicts.get_mut(slot)) {
             Some(verdict) if may_drop => {
                 if *verdict == Verdict::Pass {
@@ -334,6 +360,9 @@ impl Engine {
             tenant.is_alive = false;
         }
         self.monitors.detach(tenant);
+        if let Some(events) = self.view.tenants.get_mut(usize::from(tenant.0)) {
+            *events = TenantEvents::default();
+        }
         self.view.timers.detach(tenant);
         for place in self.view.flows.places().collect::<Vec<u32>>() {
             self.view.stop_tenant(place, tenant);

@@ -6,8 +6,8 @@ use super::pressure::Newcomer;
 use super::reopening::catch_up;
 use super::sight::Clue;
 use super::{Engine, PickUp};
-use crate::event::Handler;
-use crate::flow::{Attachment, EndReason, Flow};
+use crate::event::{Handler, NO_FOREST};
+use crate::flow::{Attachment, EndReason, Flow, Ready};
 use crate::tcp::acknowledges_syn;
 use crate::{Direction, Nanos, Side, Sides};
 
@@ -109,13 +109,22 @@ impl Engine {
             attachments.push(Attachment {
                 monitor: number,
                 tenant: monitor.tenant,
+                number: monitor.number,
                 levels: [monitor.level; 2],
                 stopped: Sides::NONE,
                 observes: monitor.observes,
+                polls: monitor.polls,
+                ready: Ready::default(),
+                forest: NO_FOREST,
                 cursor: [0; 2],
                 floor: [0; 2],
                 user_context: 0,
             });
+        }
+        for attachment in &mut attachments {
+            if let Some(events) = self.view.tenants.get_mut(usize::from(attachment.tenant.0)) {
+                attachment.forest = events.inherit(attachment.number);
+            }
         }
         let Some(flow) = self.view.flows.get(index) else { return };
         let rules = Direction::BOTH.map(|direction| self.rules(flow, direction));

@@ -4,11 +4,11 @@ use sluice_wire::{ChecksumStatus, Headers, IpAddress};
 
 use super::Engine;
 use super::sight::{LOOK_AHEAD, Sight};
-use crate::event::{EventKind, Handler, Hook, Pass, Raised};
+use crate::event::Handler;
 use crate::packet::{Burst, Packet, Verdict};
 use crate::tcp::RefuseReason;
 use crate::view::CurrentPacket;
-use crate::{Direction, Nanos, Side};
+use crate::{Nanos, Side};
 
 impl Engine {
     /// Takes a burst in: raises the events of each packet in turn, and gives the burst back. [`Engine::verdicts`] then
@@ -28,6 +28,8 @@ impl Engine {
         }
         self.sights = sights;
         self.view.packet = None;
+        self.settle_later(handler);
+        self.settle(None, handler);
         self.view.burst.take().unwrap_or_else(|| Box::new(Nothing))
     }
 
@@ -42,6 +44,7 @@ impl Engine {
             self.start_timers();
         }
         self.pass_time(now, handler);
+        self.raise_raw(slot, time, sight, handler);
         match (&sight.headers, sight.error) {
             (Some(headers), _) if headers.fragment.is_some() => {
                 self.receive_fragment(slot, headers, handler);
@@ -52,6 +55,7 @@ impl Engine {
         }
         self.settle(None, handler);
         self.view.packet = None;
+        self.settle_later_if_full(handler);
     }
 
     /// Takes a fragment, and the datagram that it completes.
@@ -86,7 +90,7 @@ impl Engine {
         });
         let (Some(tcp), Some(clue)) = (headers.tcp(), &sight.clue) else {
             self.counters.packets.not_tcp += 1;
-            return self.raise_orphan(self.view.clock, handler);
+            return self.raise_orphan(handler);
         };
         if !self.is_excused(sight.checksum, headers.source) {
             self.counters.packets.refused[RefuseReason::BadChecksum.index()] += 1;
@@ -111,21 +115,6 @@ impl Engine {
             return status != ChecksumStatus::Invalid;
         }
         true
-    }
-
-    /// Raises `orphan` for the current packet.
-    pub(super) fn raise_orphan(&mut self, time: Nanos, handler: &mut dyn Handler) {
-        let raised = [Raised { kind: EventKind::Orphan, offset: 0, length: 0, reason: 0 }];
-        let pass = Pass {
-            flow: None,
-            hook: Hook::None,
-            side: None,
-            direction: Direction::ToServer,
-            time,
-            state_left: 0,
-            raised: &raised,
-        };
-        self.run(&pass, handler);
     }
 }
 

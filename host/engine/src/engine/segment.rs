@@ -33,6 +33,7 @@ impl Segment<'_> {
         let side = if hook == Hook::Receiver { self.sender.other() } else { self.sender };
         Pass {
             flow: Some(self.index),
+            takers: &[],
             hook,
             side: Some(side),
             direction: self.sender.sends(),
@@ -72,12 +73,12 @@ impl Engine {
             Found::Orphan => {
                 self.counters.packets.orphan += 1;
                 self.counters.bytes.untracked += u64::from(tcp.payload_len);
-                return self.raise_orphan(now, handler);
+                return self.raise_orphan(handler);
             }
             Found::NoRoom => {
                 self.counters.packets.no_room += 1;
                 self.counters.bytes.untracked += u64::from(tcp.payload_len);
-                return self.raise_orphan(now, handler);
+                return self.raise_orphan(handler);
             }
         };
         let Some(flow) = self.view.flows.get_mut(index) else { return };

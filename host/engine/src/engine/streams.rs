@@ -5,6 +5,7 @@ use sluice_wire::TcpFlags;
 use super::Engine;
 use super::segment::Segment;
 use crate::event::{EventKind, Handler, Hook, Pass, Raised};
+use crate::flow::Keeps;
 use crate::limits::GAP_GRACE_BYTES;
 use crate::reassembly::{Accepted, Level, Payload, Step, Urgent};
 use crate::tcp::{StateInput, TcpState, step};
@@ -326,6 +327,7 @@ impl Engine {
     ) {
         let pass = Pass {
             flow: Some(index),
+            takers: &[],
             hook: Hook::Receiver,
             side: Some(direction.receiver()),
             direction,
@@ -344,7 +346,8 @@ impl Engine {
         let next = flow.stream(direction).next();
         let Some((behind, claims)) = self.claim(index, direction, loan) else { return };
         let Some(flow) = self.view.flows.get(index) else { return };
-        let retained = if flow.retains { self.config.limits.retain_bytes as u64 } else { 0 };
+        let retained =
+            if flow.keeps.contains(Keeps::RETAINED) { self.config.limits.retain_bytes as u64 } else { 0 };
         let wanted = behind.min(next.saturating_sub(retained));
         let lent = loan.filter(|loan| loan.offset.saturating_add(loan.len as u64) > wanted);
         let lent = lent.and_then(|loan| {

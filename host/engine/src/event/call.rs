@@ -4,7 +4,7 @@ use crate::event::{EventKind, Hook};
 use crate::flow::FlowId;
 use crate::{Direction, Nanos, Side};
 
-/// The sixteen scalars of `filter` and `callback`, as the WIT describes them.
+/// The sixteen scalars of `filter` and `callback`, as the WIT describes them, and which event it is.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct EventCall {
     /// Number of the filter or handler, as the guest gave it.
@@ -39,6 +39,8 @@ pub struct EventCall {
     pub ports: u32,
     /// TCP states: client's, server's, and the one left.
     pub states: u32,
+    /// Number of the event itself, built in or user-defined. Guests know it by the handler that is called.
+    pub event: u32,
 }
 
 impl EventCall {
@@ -95,6 +97,12 @@ impl Place {
     #[must_use]
     pub const fn with_packet(self, tcp_flags: u8) -> Self {
         Self(self.0 | tcp_flags as u32 | Self::PACKET)
+    }
+
+    /// Without the mark that a packet is current.
+    #[must_use]
+    pub const fn without_packet(self) -> Self {
+        Self(self.0 & !Self::PACKET)
     }
 
     /// With the mark of a flow picked up in mid-stream.

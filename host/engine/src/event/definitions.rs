@@ -1,68 +1,44 @@
-//! What one tenant defines: monitors, user-defined events and handlers.
+//! What one tenant asks for before the first packet: monitors, user-defined events, handlers, timers.
 //!
-//! A guest fills it in `start`, checked call by call; [`Engine::attach`](crate::Engine::attach) makes forests of it.
+//! A guest fills it in `start`, checked call by call; [`Engine::attach`](crate::Engine::attach) takes it in.
 
 use std::fmt;
 
+use super::{Audience, Change, EventFilter, Hook, TenantEvents};
 use crate::Refusal;
-use crate::event::{EventKind, Hook};
-use crate::limits::{
-    EVENTS_PER_TENANT, MONITORS_PER_TENANT, NAME_BYTES, REGISTRATIONS_PER_TENANT, TIMERS_PER_TENANT,
-};
+use crate::limits::{MONITORS_PER_TENANT, TIMERS_PER_TENANT};
 use crate::reassembly::Level;
 
-/// Number of the first user-defined event; smaller ones are built-in kinds.
-pub const FIRST_USER_EVENT: u32 = 4096;
-
-/// Decides about a flow from its first packet.
+/// Decides about a packet, or about a flow from its first packet.
 pub trait Predicate {
     /// Whether the IP datagram, from its IP header on, matches.
     fn matches(&mut self, datagram: &[u8]) -> bool;
 }
 
-/// An event that the tenant defined: it happens when its parent does and the guest's filter says yes.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct UserEvent {
-    /// Name in reports.
-    pub name: String,
-    /// Number of the parent: a built-in kind or a user-defined event defined before.
-    pub parent: u32,
-    /// Number of the guest's filter.
-    pub filter: u32,
-    /// Given to the filter and the handlers.
-    pub argument: u64,
-}
-
-/// A monitor of TCP streams.
+/// A monitor: of TCP streams, or of raw packets.
 pub struct MonitorSpec {
-    /// Which flows; `None` for all.
+    /// What it listens to.
+    pub audience: Audience,
+    /// Which flows, by their first packets, or which packets; `None` for all.
     pub filter: Option<Box<dyn Predicate>>,
+    /// Which orphans; `None` for all.
+    pub orphan_filter: Option<Box<dyn Predicate>>,
     /// How much is done for both directions.
     pub level: Level,
     /// Whether its flows keep what [`View::observables`](crate::View::observables) tells.
     pub observes: bool,
+    /// Whether the tenant is told once a burst which of its flows can be read, began and ended.
+    pub polls: bool,
 }
 
 impl fmt::Debug for MonitorSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MonitorSpec")
+            .field("audience", &self.audience)
             .field("filtered", &self.filter.is_some())
             .field("level", &self.level)
-            .finish()
+            .finish_non_exhaustive()
     }
-}
-
-/// A handler of an event at a hook in the flows of a monitor.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Registration {
-    /// Number of the monitor.
-    pub monitor: u32,
-    /// Number of the event.
-    pub event: u32,
-    /// The hook.
-    pub hook: Hook,
-    /// Number of the guest's handler.
-    pub handler: u32,
 }
 
 /// A timer set before the first packet.
@@ -74,88 +50,149 @@ pub struct TimerSpec {
     pub argument: u64,
 }
 
-/// What one tenant defines. See the module.
+/// What one tenant asks for. See the module.
 #[derive(Debug, Default)]
 pub struct Definitions {
     monitors: Vec<MonitorSpec>,
-    events: Vec<UserEvent>,
-    registrations: Vec<Registration>,
+    events: TenantEvents,
     timers: Vec<TimerSpec>,
 }
 
 impl Definitions {
-    /// Nothing defined.
+    /// Nothing asked for.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Opens a monitor and gives its number.
+    /// Opens a monitor of TCP streams and gives its number.
     ///
     /// # Errors
     ///
     /// [`Refusal::TooMany`] when the tenant has its share.
     pub fn open_stream(&mut self, filter: Option<Box<dyn Predicate>>, level: Level) -> Result<u32, Refusal> {
+        self.open(Audience::Stream, filter, level)
+    }
+
+    /// Opens a monitor of packets and gives its number: each packet that matches raises
+    /// [`PacketIn`](super::EventKind::PacketIn) at hook [`Hook::None`], whatever it carries.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooMany`] when the tenant has its share.
+    pub fn open_raw(&mut self, filter: Option<Box<dyn Predicate>>) -> Result<u32, Refusal> {
+        self.open(Audience::Raw, filter, Level::State)
+    }
+
+    fn open(
+        &mut self,
+        audience: Audience,
+        filter: Option<Box<dyn Predicate>>,
+        level: Level,
+    ) -> Result<u32, Refusal> {
         let number = next_number(self.monitors.len(), MONITORS_PER_TENANT)?;
-        self.monitors.push(MonitorSpec { filter, level, observes: false });
+        self.events.add_monitor(audience)?;
+        self.monitors.push(MonitorSpec {
+            audience,
+            filter,
+            orphan_filter: None,
+            level,
+            observes: false,
+            polls: false,
+        });
         Ok(number)
+    }
+
+    /// Shows a monitor of streams only the orphans that match.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::BadId`] for an unknown monitor, or one of packets.
+    pub fn filter_orphans(
+        &mut self,
+        monitor: u32,
+        filter: Option<Box<dyn Predicate>>,
+    ) -> Result<(), Refusal> {
+        self.stream_monitor(monitor)?.orphan_filter = filter;
+        Ok(())
     }
 
     /// Asks for the observables of a monitor's flows; twice is as good as once.
     ///
     /// # Errors
     ///
-    /// [`Refusal::BadId`] for an unknown monitor.
+    /// [`Refusal::BadId`] for an unknown monitor, or one of packets.
     pub fn observe(&mut self, monitor: u32) -> Result<(), Refusal> {
-        let place = usize::try_from(monitor).map_err(|_| Refusal::BadId)?;
-        self.monitors.get_mut(place).ok_or(Refusal::BadId)?.observes = true;
+        self.stream_monitor(monitor)?.observes = true;
         Ok(())
     }
 
-    /// Defines an event and gives its number; the same definition twice gives the same number.
+    /// Asks to be told once a burst which flows of a monitor can be read, began and ended.
     ///
     /// # Errors
     ///
-    /// [`Refusal::BadId`] for an unknown parent, [`Refusal::Exists`] if `name` means something else,
-    /// [`Refusal::TooLong`] for the name, [`Refusal::TooMany`].
-    pub fn define(&mut self, name: &str, parent: u32, filter: u32, argument: u64) -> Result<u32, Refusal> {
-        if name.len() > NAME_BYTES {
-            return Err(Refusal::TooLong);
-        }
-        self.root_of(parent).ok_or(Refusal::BadId)?;
-        let same =
-            |event: &UserEvent| (event.parent, event.filter, event.argument) == (parent, filter, argument);
-        if let Some(position) = self.events.iter().position(same) {
-            return user_event_number(position);
-        }
-        if self.events.iter().any(|event| event.name == name) {
-            return Err(Refusal::Exists);
-        }
-        next_number(self.events.len(), EVENTS_PER_TENANT)?;
-        let number = user_event_number(self.events.len())?;
-        self.events.push(UserEvent { name: name.to_owned(), parent, filter, argument });
-        Ok(number)
+    /// [`Refusal::BadId`] for an unknown monitor, or one of packets.
+    pub fn poll(&mut self, monitor: u32) -> Result<(), Refusal> {
+        self.stream_monitor(monitor)?.polls = true;
+        Ok(())
+    }
+
+    fn stream_monitor(&mut self, monitor: u32) -> Result<&mut MonitorSpec, Refusal> {
+        let place = usize::try_from(monitor).map_err(|_| Refusal::BadId)?;
+        let spec = self.monitors.get_mut(place).ok_or(Refusal::BadId)?;
+        if spec.audience == Audience::Stream { Ok(spec) } else { Err(Refusal::BadId) }
+    }
+
+    /// Defines an event and gives its number; see [`DefinedEvents::define`](super::DefinedEvents::define).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn define(
+        &mut self,
+        name: &str,
+        parent: u32,
+        filter: EventFilter,
+        argument: &[u8],
+    ) -> Result<u32, Refusal> {
+        self.events.events_mut().define(name, parent, filter, argument)
+    }
+
+    /// Takes an event out, with its subtree and all registrations for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::BadId`].
+    pub fn undefine(&mut self, event: u32) -> Result<(), Refusal> {
+        self.events.undefine(event)
+    }
+
+    /// Has a handler called at the end of the burst.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooMany`].
+    pub fn defer(&mut self, handler: u32) -> Result<(), Refusal> {
+        self.events.defer(handler)
     }
 
     /// Registers a handler; the same registration twice changes nothing.
     ///
     /// # Errors
     ///
-    /// [`Refusal::BadId`] for an unknown monitor or event, [`Refusal::BadHook`] if the event is never raised there,
-    /// [`Refusal::TooMany`].
+    /// As [`Definitions::change`].
     pub fn register(&mut self, monitor: u32, event: u32, hook: Hook, handler: u32) -> Result<(), Refusal> {
-        let known = usize::try_from(monitor).is_ok_and(|monitor| monitor < self.monitors.len());
-        let root = self.root_of(event).filter(|_| known).ok_or(Refusal::BadId)?;
-        if !root.allows(hook) {
-            return Err(Refusal::BadHook);
-        }
-        let registration = Registration { monitor, event, hook, handler };
-        if self.registrations.contains(&registration) {
-            return Ok(());
-        }
-        next_number(self.registrations.len(), REGISTRATIONS_PER_TENANT)?;
-        self.registrations.push(registration);
-        Ok(())
+        self.change(monitor, Change::register(event, hook, handler))
+    }
+
+    /// Changes what the flows of a monitor invoke.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::BadId`] for an unknown monitor or event, or if what is to go is not there, [`Refusal::BadHook`] if
+    /// the event is never raised there, [`Refusal::TooMany`].
+    pub fn change(&mut self, monitor: u32, change: Change) -> Result<(), Refusal> {
+        self.events.change_monitor(monitor, change)
     }
 
     /// Sets a timer that counts from the first packet and gives its number.
@@ -169,29 +206,9 @@ impl Definitions {
         Ok(number)
     }
 
-    /// The built-in kind at the root of an event's tree; `None` for an unknown event.
+    /// Events and registrations.
     #[must_use]
-    pub fn root_of(&self, event: u32) -> Option<EventKind> {
-        // A parent is always defined before its child, so each step goes to a smaller number.
-        let mut event = event;
-        loop {
-            match self.user_event(event) {
-                Some(user) => event = user.parent,
-                None => return EventKind::from_number(event),
-            }
-        }
-    }
-
-    /// A user-defined event by its number.
-    #[must_use]
-    pub fn user_event(&self, event: u32) -> Option<&UserEvent> {
-        let position = usize::try_from(event.checked_sub(FIRST_USER_EVENT)?).ok()?;
-        self.events.get(position)
-    }
-
-    /// User-defined events in the order of their numbers, which begin at [`FIRST_USER_EVENT`].
-    #[must_use]
-    pub fn user_events(&self) -> &[UserEvent] {
+    pub const fn events(&self) -> &TenantEvents {
         &self.events
     }
 
@@ -201,21 +218,15 @@ impl Definitions {
         &self.monitors
     }
 
-    /// Registrations in the order in which they were made.
-    #[must_use]
-    pub fn registrations(&self) -> &[Registration] {
-        &self.registrations
-    }
-
     /// Timers set before the first packet.
     #[must_use]
     pub fn timers(&self) -> &[TimerSpec] {
         &self.timers
     }
 
-    /// The monitors, taken out: their filters have state.
-    pub(crate) fn into_monitors(self) -> Vec<MonitorSpec> {
-        self.monitors
+    /// All parts, taken out.
+    pub(crate) fn into_parts(self) -> (Vec<MonitorSpec>, TenantEvents, Vec<TimerSpec>) {
+        (self.monitors, self.events, self.timers)
     }
 }
 
@@ -226,14 +237,10 @@ fn next_number(len: usize, limit: usize) -> Result<u32, Refusal> {
     u32::try_from(len).map_err(|_| Refusal::TooMany)
 }
 
-fn user_event_number(position: usize) -> Result<u32, Refusal> {
-    let position = u32::try_from(position).map_err(|_| Refusal::TooMany)?;
-    FIRST_USER_EVENT.checked_add(position).ok_or(Refusal::TooMany)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{EventKind, FIRST_USER_EVENT};
 
     fn with_monitor() -> Definitions {
         let mut definitions = Definitions::new();
@@ -241,41 +248,61 @@ mod tests {
         definitions
     }
 
-    #[test]
-    fn the_same_definition_twice_gives_the_same_number() {
-        let mut definitions = with_monitor();
-        let first = definitions.define("get", 6, 1, 7).unwrap();
-        assert_eq!(definitions.define("get", 6, 1, 7), Ok(first));
-        assert_eq!(definitions.define("get", 6, 1, 8), Err(Refusal::Exists));
-        assert_eq!(definitions.define("put", 6, 1, 8), Ok(first + 1));
+    fn registered(definitions: &Definitions, monitor: u32) -> usize {
+        definitions.events().of_monitor(monitor).map_or(0, |set| set.entries().len())
     }
 
     #[test]
-    fn hooks_are_those_of_the_root_event() {
+    fn hooks_are_those_of_the_root_event_however_deep_the_event_lies() {
         let mut definitions = with_monitor();
-        let child = definitions.define("a", EventKind::NewData.number(), 1, 0).unwrap();
-        let grandchild = definitions.define("b", child, 2, 0).unwrap();
-        assert_eq!(definitions.root_of(grandchild), Some(EventKind::NewData));
+        let data = EventKind::NewData.number();
+        let child = definitions.define("a", data, EventFilter::Guest(1), b"").unwrap();
+        let grandchild = definitions.define("b", child, EventFilter::Guest(2), b"").unwrap();
         assert_eq!(definitions.register(0, grandchild, Hook::Sender, 1), Err(Refusal::BadHook));
         assert_eq!(definitions.register(0, grandchild, Hook::Receiver, 1), Ok(()));
         assert_eq!(definitions.register(0, grandchild, Hook::Receiver, 1), Ok(()));
-        assert_eq!(definitions.registrations().len(), 1);
+        assert_eq!(registered(&definitions, 0), 1);
     }
 
     #[test]
     fn unknown_numbers_are_refused() {
         let mut definitions = with_monitor();
-        assert_eq!(definitions.define("x", 77, 1, 0), Err(Refusal::BadId));
-        assert_eq!(definitions.define("x", FIRST_USER_EVENT, 1, 0), Err(Refusal::BadId));
+        let guest = || EventFilter::Guest(1);
+        assert_eq!(definitions.define("x", 77, guest(), b""), Err(Refusal::BadId));
+        assert_eq!(definitions.define("x", FIRST_USER_EVENT, guest(), b""), Err(Refusal::BadId));
         assert_eq!(definitions.register(1, 6, Hook::Receiver, 1), Err(Refusal::BadId));
         assert_eq!(definitions.register(0, u32::MAX, Hook::Receiver, 1), Err(Refusal::BadId));
+        assert_eq!(definitions.observe(1), Err(Refusal::BadId));
     }
 
     #[test]
-    fn definitions_are_bounded() {
+    fn a_monitor_of_packets_hears_of_packets_only() {
         let mut definitions = with_monitor();
-        let refused = (0..).find(|n| definitions.define(&format!("e{n}"), 1, *n, 0).is_err());
-        assert_eq!(refused, u32::try_from(EVENTS_PER_TENANT).ok());
-        assert_eq!(definitions.define(&"n".repeat(NAME_BYTES + 1), 1, 0, 0), Err(Refusal::TooLong));
+        let raw = definitions.open_raw(None).unwrap();
+        let packet = EventKind::PacketIn.number();
+        assert_eq!(definitions.register(raw, packet, Hook::None, 1), Ok(()));
+        assert_eq!(definitions.register(raw, packet, Hook::Sender, 1), Err(Refusal::BadHook));
+        assert_eq!(
+            definitions.register(raw, EventKind::Orphan.number(), Hook::None, 1),
+            Err(Refusal::BadHook)
+        );
+        assert_eq!(definitions.register(0, packet, Hook::None, 1), Err(Refusal::BadHook));
+        assert_eq!(definitions.observe(raw), Err(Refusal::BadId));
+        assert_eq!(definitions.poll(raw), Err(Refusal::BadId));
+        assert_eq!(definitions.filter_orphans(raw, None), Err(Refusal::BadId));
+    }
+
+    #[test]
+    fn undefining_takes_registrations_along() {
+        let mut definitions = with_monitor();
+        let data = EventKind::NewData.number();
+        let child = definitions.define("a", data, EventFilter::Guest(1), b"").unwrap();
+        let grandchild = definitions.define("b", child, EventFilter::Guest(2), b"").unwrap();
+        for event in [data, child, grandchild] {
+            definitions.register(0, event, Hook::Receiver, 1).unwrap();
+        }
+        definitions.undefine(child).unwrap();
+        assert_eq!(registered(&definitions, 0), 1);
+        assert_eq!(definitions.register(0, grandchild, Hook::Receiver, 1), Err(Refusal::BadId));
     }
 }

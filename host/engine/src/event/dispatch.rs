@@ -1,13 +1,18 @@
 //! Calling the handlers of what happened: one pass for a packet and a hook.
 //!
 //! Monitors run in chain order, reversed for packets to the client. Within a monitor the events run in the order of
-//! their kinds; below each, the walk along the forest: a node's handlers, then its children; a filter that says no
-//! skips the subtree. Nothing that a handler changes shows before the next pass.
+//! their kinds; below each, the walk along the forest ([`walk`](super::walk)). What each monitor invokes is fixed
+//! before the first of them is called: nothing that a handler changes shows before the next pass.
 
+use std::rc::Rc;
+
+use smallvec::SmallVec;
+
+use super::walk::Walk;
 use super::{
-    EventCall, EventKind, Faulted, Forest, Handler, Hook, Monitor, Monitors, Place, TenantId, interest_bit,
+    EventCall, EventKind, Faulted, Handler, Hook, IForest, Monitors, Place, TenantId, interest_bit, set_of,
 };
-use crate::view::{Mode, View};
+use crate::view::View;
 use crate::{Direction, Nanos, Side};
 
 /// Something that happened.
@@ -26,8 +31,10 @@ pub(crate) struct Raised {
 /// One pass over the monitors of a flow.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pass<'a> {
-    /// Place of the flow; `None` for orphans, which go to every monitor.
+    /// Place of the flow; `None` for what belongs to none.
     pub(crate) flow: Option<u32>,
+    /// Monitors that see what belongs to no flow.
+    pub(crate) takers: &'a [u16],
     /// The hook.
     pub(crate) hook: Hook,
     /// The side whose stack the hook belongs to.
@@ -53,8 +60,13 @@ pub(crate) struct Wishes {
     pub(crate) callbacks: u64,
 }
 
-/// Verdict bit that drops the packet.
-const VERDICT_DROP: u32 = 1;
+/// A monitor that a pass comes to.
+struct Visit {
+    tenant: TenantId,
+    /// Place of the flow, and of the monitor among those of the flow.
+    flow: Option<(u32, usize)>,
+    set: Rc<IForest>,
+}
 
 impl Pass<'_> {
     /// The (kind, hook) pairs that happened.
@@ -64,10 +76,10 @@ impl Pass<'_> {
 
     /// Whether any handler may want to know: most packets end here.
     #[inline]
-    pub(crate) fn concerns(&self, view: &View, monitors: &Monitors) -> bool {
+    pub(crate) fn concerns(&self, view: &View) -> bool {
         match self.flow {
             Some(index) => view.flows.get(index).is_some_and(|flow| flow.interest & self.interest() != 0),
-            None => monitors.any_interest(self.interest()),
+            None => !self.takers.is_empty(),
         }
     }
 
@@ -79,45 +91,61 @@ impl Pass<'_> {
         handler: &mut dyn Handler,
         wishes: &mut Wishes,
     ) {
-        let Some(index) = self.flow else {
-            let base = self.base(view, 0, false);
-            for number in 0..=u16::MAX {
-                let Some(monitor) = monitors.get(number) else { break };
-                self.visit(monitor, None, base, view, handler, wishes);
-            }
-            return;
+        let (flow, is_partial) = match self.flow.and_then(|index| Some((index, view.flows.get(index)?))) {
+            Some((index, flow)) => (flow.id(index).number(), flow.is_partial()),
+            None => (0, false),
         };
-        let Some(flow) = view.flows.get(index) else { return };
-        let base = self.base(view, flow.id(index).number(), flow.is_partial());
-        let count = flow.attachments.len();
-        for step in 0..count {
-            let position = if self.direction == Direction::ToClient { count - 1 - step } else { step };
-            let attachment = view.flows.get(index).and_then(|flow| flow.attachments.get(position)).copied();
-            let Some(attachment) = attachment.filter(|attachment| attachment.hears(self.side)) else {
-                continue;
-            };
-            let Some(monitor) = monitors.get(attachment.monitor) else { continue };
-            self.visit(monitor, Some((index, position)), base, view, handler, wishes);
+        let base = self.base(view, flow, is_partial);
+        for visit in self.visits(view, monitors) {
+            self.visit(&visit, base, view, handler, wishes);
+        }
+        if let Some(index) = self.flow {
+            view.list_polled(index, self.hook, self.raised, self.direction);
         }
     }
 
-    /// Runs the pass for one monitor, if it wants any of what happened.
+    /// The monitors that the pass comes to, in order.
+    fn visits(&self, view: &View, monitors: &Monitors) -> SmallVec<[Visit; 1]> {
+        let interest = self.interest();
+        let events = |tenant: TenantId| view.tenants.get(usize::from(tenant.0));
+        let Some(index) = self.flow else {
+            let takers = self.takers.iter().filter_map(|number| monitors.get(*number));
+            let visits = takers.filter_map(|monitor| {
+                let set = Rc::clone(events(monitor.tenant)?.of_monitor(monitor.number.into())?);
+                Some(Visit { tenant: monitor.tenant, flow: None, set })
+            });
+            return visits.collect();
+        };
+        let Some(flow) = view.flows.get(index) else { return SmallVec::new() };
+        let visits = flow.attachments.iter().enumerate().filter_map(|(position, attachment)| {
+            let set = set_of(&view.tenants, attachment)?;
+            if set.interest() & interest == 0 || !attachment.hears(self.side) {
+                return None;
+            }
+            Some(Visit { tenant: attachment.tenant, flow: Some((index, position)), set: Rc::clone(set) })
+        });
+        let mut visits: SmallVec<[Visit; 1]> = visits.collect();
+        if self.direction == Direction::ToClient {
+            visits.reverse();
+        }
+        visits
+    }
+
+    /// Runs the pass for one monitor.
     fn visit(
         &self,
-        monitor: &Monitor,
-        flow: Option<(u32, usize)>,
+        visit: &Visit,
         base: EventCall,
         view: &mut Box<View>,
         handler: &mut dyn Handler,
         wishes: &mut Wishes,
     ) {
-        let is_wanted = monitor.forest.interest() & self.interest() != 0;
-        if !monitor.is_alive || !is_wanted || wishes.faulted.contains(&monitor.tenant) {
+        if wishes.faulted.contains(&visit.tenant) {
             return;
         }
-        view.enter(monitor.tenant, flow);
-        if self.run_monitor(monitor, base, view, handler, wishes).is_err() {
-            wishes.faulted.push(monitor.tenant);
+        view.enter(visit.tenant, visit.flow);
+        if self.run_monitor(visit, base, view, handler, wishes).is_err() {
+            wishes.faulted.push(visit.tenant);
         }
         view.leave();
     }
@@ -133,31 +161,34 @@ impl Pass<'_> {
 
     fn run_monitor(
         &self,
-        monitor: &Monitor,
+        visit: &Visit,
         base: EventCall,
         view: &mut Box<View>,
         handler: &mut dyn Handler,
         wishes: &mut Wishes,
     ) -> Result<(), Faulted> {
+        let Some(events) = view.tenants.get(usize::from(visit.tenant.0)) else { return Ok(()) };
+        let forest = events.forest(&visit.set);
         for raised in self.raised {
-            let (from, until) = monitor.forest.tree(raised.kind, self.hook);
+            let (from, until) = forest.tree(raised.kind, self.hook);
             if from == until {
                 continue;
             }
-            let is_of_bytes = needs_bytes(raised);
-            let (offset, length) = match view.clip(self.direction, raised.offset, raised.length) {
-                Some(part) if is_of_bytes => part,
-                None if is_of_bytes => continue,
-                _ => (raised.offset, raised.length),
+            let (offset, length) = match needs_bytes(raised) {
+                true => match view.clip(self.direction, raised.offset, raised.length) {
+                    Some(part) => part,
+                    None => continue,
+                },
+                false => (raised.offset, raised.length),
             };
-            let call = EventCall {
+            let mut call = EventCall {
                 kind: raised.kind.number(),
                 place: Place(base.place).with_reason(raised.reason).0,
                 offset,
                 length,
                 ..base
             };
-            walk(&monitor.forest, monitor.tenant, (from, until), call, view, handler, wishes)?;
+            Walk { forest, tenant: visit.tenant, view, handler, wishes }.run(from, &mut call)?;
         }
         Ok(())
     }
@@ -175,40 +206,4 @@ const fn needs_bytes(raised: &Raised) -> bool {
         | EventKind::ConnEnd
         | EventKind::Orphan => false,
     }
-}
-
-/// Walks one tree of a forest.
-fn walk(
-    forest: &Forest,
-    tenant: TenantId,
-    (from, until): (u32, u32),
-    call: EventCall,
-    view: &mut Box<View>,
-    handler: &mut dyn Handler,
-    wishes: &mut Wishes,
-) -> Result<(), Faulted> {
-    let mut call = call;
-    let mut number = from;
-    while let Some(node) = (number < until).then(|| forest.node(number)).flatten() {
-        call.argument = node.argument;
-        if let Some(filter) = node.filter {
-            call.id = filter;
-            view.refresh(Mode::Filter, &mut call);
-            if !handler.filter(tenant, &call, view)? {
-                number = node.subtree_end;
-                continue;
-            }
-        }
-        for id in forest.handlers(node) {
-            call.id = *id;
-            view.refresh(Mode::Callback, &mut call);
-            wishes.callbacks += 1;
-            let verdict = handler.callback(tenant, &call, view)?;
-            if verdict & VERDICT_DROP != 0 {
-                wishes.drop.get_or_insert(tenant);
-            }
-        }
-        number += 1;
-    }
-    Ok(())
 }

@@ -1,18 +1,121 @@
-//! What a monitor's flows invoke: the events that have a handler, and the filters on the way to them.
+//! What a flow invokes: the events that have a handler, and the filters on the way to them.
 //!
-//! The definitions of a tenant are a forest: each built-in event is the root of a tree of user-defined events. Of that,
-//! a flow needs only what ends in a handler. [`Forest::compile`] cuts the rest away and lays each tree out as a list in
-//! pre-order, where every node knows how far its subtree reaches: a false filter skips to there. Dispatch is a walk
-//! along the list without recursion.
+//! An [`IForest`] is a set of registrations. Flows share it by reference ([`Forests`](super::Forests)); it never
+//! changes. What dispatch walks, a [`Forest`], is made of the set when it is needed first: each tree laid out as a list
+//! in pre-order, where every node knows how far its subtree reaches, so that a false filter skips to there.
 
-use super::definitions::FIRST_USER_EVENT;
-use super::{Definitions, EventKind, HOOKS, Hook, KINDS};
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use smallvec::SmallVec;
+
+use super::{DefinedEvents, EventFilter, EventKind, HOOKS, Hook, KINDS, NativeFilter};
+
+/// A handler of an event at a hook.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Registration {
+    /// Number of the event.
+    pub event: u32,
+    /// The hook.
+    pub hook: Hook,
+    /// Number of the guest's handler.
+    pub handler: u32,
+}
+
+/// The registrations of a monitor or a flow. Equal sets are one.
+#[derive(Debug, Default)]
+pub struct IForest {
+    entries: Box<[Registration]>,
+    hash: u64,
+    interest: u32,
+    needs: Box<[(u64, u64)]>,
+    forest: OnceCell<Forest>,
+}
+
+impl IForest {
+    /// A set of registrations in ascending order, given its order-independent hash.
+    pub(super) fn new(entries: Box<[Registration]>, hash: u64, events: &DefinedEvents) -> Self {
+        let (mut interest, mut needs) = (0, Vec::new());
+        for entry in &entries {
+            if let Some(root) = events.root_of(entry.event) {
+                interest |= interest_bit(root, entry.hook);
+            }
+            for event in path(events, entry.event).filter_map(|number| events.get(number)) {
+                if let EventFilter::Native(filter) = &event.filter {
+                    needs.extend(filter.needs());
+                }
+            }
+        }
+        needs.sort_unstable();
+        needs.dedup();
+        Self { entries, hash, interest, needs: needs.into(), forest: OnceCell::new() }
+    }
+
+    /// The registrations, in ascending order.
+    #[must_use]
+    pub fn entries(&self) -> &[Registration] {
+        &self.entries
+    }
+
+    pub(super) const fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// Which (kind, hook) pairs have a handler in their tree; see [`interest_bit`].
+    #[must_use]
+    pub const fn interest(&self) -> u32 {
+        self.interest
+    }
+
+    /// Whether a filter looks at a stretch of a stream.
+    #[must_use]
+    pub(crate) const fn has_patterns(&self) -> bool {
+        !self.needs.is_empty()
+    }
+
+    /// From where on a stream that stands at `next` must be kept for filters that look at a stretch of it: the first
+    /// byte of the stretches that are not complete yet.
+    #[must_use]
+    pub(crate) fn needs_from(&self, next: u64) -> Option<u64> {
+        self.needs.iter().find(|(offset, end)| *offset < next && next < *end).map(|(offset, _)| *offset)
+    }
+
+    /// What dispatch walks; `deferred` are the handlers that are called at the end of the burst.
+    pub(super) fn forest(&self, events: &DefinedEvents, deferred: &BTreeSet<u32>) -> &Forest {
+        self.forest.get_or_init(|| Forest::compile(&self.entries, events, deferred))
+    }
+}
+
+/// Whether an event happens when its parent does, as dispatch asks it.
+#[derive(Clone, Debug)]
+pub enum NodeFilter {
+    /// It is a built-in event.
+    Always,
+    /// The guest's filter with this number.
+    Guest(u32),
+    /// A filter that is evaluated without the guest.
+    Native(Rc<NativeFilter>),
+    /// If it was raised.
+    Raised,
+}
+
+/// A handler of a node.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct NodeHandler {
+    /// The guest's number.
+    pub id: u32,
+    /// It is called at the end of the burst.
+    pub is_deferred: bool,
+}
 
 /// An event in a forest.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Node {
-    /// The guest's filter that must say yes; `None` for a built-in event.
-    pub filter: Option<u32>,
+    /// Its number.
+    pub event: u32,
+    /// Whether it happens.
+    pub filter: NodeFilter,
     /// Argument of the definition.
     pub argument: u64,
     /// First of its handlers in [`Forest::handlers`].
@@ -23,80 +126,62 @@ pub struct Node {
     pub subtree_end: u32,
 }
 
-/// The events that flows of one monitor invoke.
+/// The trees of one set of registrations.
 #[derive(Debug)]
 pub struct Forest {
-    nodes: Vec<Node>,
-    handlers: Vec<u32>,
+    nodes: Box<[Node]>,
+    handlers: Box<[NodeHandler]>,
     trees: [[(u32, u32); HOOKS]; KINDS],
-    interest: u32,
 }
 
 impl Forest {
-    /// The forest of `monitor` in `definitions`.
-    #[must_use]
-    pub fn compile(definitions: &Definitions, monitor: u32) -> Self {
-        let mut forest =
-            Self { nodes: Vec::new(), handlers: Vec::new(), trees: [[(0, 0); HOOKS]; KINDS], interest: 0 };
-        for kind in EventKind::ALL {
-            for hook in Hook::ALL {
-                let from = len(&forest.nodes);
-                forest.add(definitions, monitor, kind.number(), hook);
-                let until = len(&forest.nodes);
-                forest.trees[kind.index()][hook.index()] = (from, until);
-                if from < until {
-                    forest.interest |= interest_bit(kind, hook);
+    fn compile(entries: &[Registration], events: &DefinedEvents, deferred: &BTreeSet<u32>) -> Self {
+        let (mut nodes, mut handlers) = (Vec::new(), Vec::new());
+        let mut trees = [[(0, 0); HOOKS]; KINDS];
+        for hook in Hook::ALL {
+            // In the order of their paths, which is pre-order: a parent comes right before what is below it.
+            let mut paths: Vec<Path> = Vec::new();
+            for entry in entries.iter().filter(|entry| entry.hook == hook) {
+                paths.extend(path(events, entry.event).map(|event| Path::of(events, event)));
+            }
+            paths.sort_unstable();
+            paths.dedup();
+            for tree in paths.chunk_by(|first, second| first.root == second.root) {
+                let Some(kind) = tree.first().and_then(|path| EventKind::from_number(path.root)) else {
+                    continue;
+                };
+                let from = len(&nodes);
+                for path in tree {
+                    close(&mut nodes, path.steps.len());
+                    let handlers_from = len(&handlers);
+                    let of_event = |entry: &&Registration| (entry.event, entry.hook) == (path.event, hook);
+                    handlers.extend(entries.iter().filter(of_event).map(|entry| NodeHandler {
+                        id: entry.handler,
+                        is_deferred: deferred.contains(&entry.handler),
+                    }));
+                    let user = events.get(path.event);
+                    nodes.push((
+                        path.steps.len(),
+                        Node {
+                            event: path.event,
+                            filter: user.map_or(NodeFilter::Always, |user| match &user.filter {
+                                EventFilter::Guest(number) => NodeFilter::Guest(*number),
+                                EventFilter::Native(filter) => NodeFilter::Native(Rc::clone(filter)),
+                                EventFilter::Raised => NodeFilter::Raised,
+                            }),
+                            argument: user.map_or(0, super::UserEvent::argument_number),
+                            handlers_from,
+                            handlers_until: len(&handlers),
+                            subtree_end: OPEN,
+                        },
+                    ));
                 }
+                close(&mut nodes, 0);
+                trees[kind.index()][hook.index()] = (from, len(&nodes));
             }
         }
-        forest
-    }
-
-    /// Appends the subtree of `event` if a handler is in it.
-    fn add(&mut self, definitions: &Definitions, monitor: u32, event: u32, hook: Hook) {
-        // A parent's number is smaller than its children's, so walking the events in the order of their numbers and
-        // cutting a subtree that turned out to be empty needs no recursion: `open` is the path to the current event.
-        let mut open: Vec<(u32, u32)> = Vec::new();
-        for event in std::iter::once(event).chain(descendants(definitions, event)) {
-            let parent = definitions.user_event(event).map(|user| user.parent);
-            while open.last().is_some_and(|(number, _)| Some(*number) != parent) {
-                self.close(&mut open);
-            }
-            let handlers_from = len(&self.handlers);
-            let mut handlers: Vec<u32> = definitions
-                .registrations()
-                .iter()
-                .filter(|entry| (entry.monitor, entry.event, entry.hook) == (monitor, event, hook))
-                .map(|entry| entry.handler)
-                .collect();
-            handlers.sort_unstable();
-            self.handlers.append(&mut handlers);
-            let user = definitions.user_event(event);
-            open.push((event, len(&self.nodes)));
-            self.nodes.push(Node {
-                filter: user.map(|user| user.filter),
-                argument: user.map_or(0, |user| user.argument),
-                handlers_from,
-                handlers_until: len(&self.handlers),
-                subtree_end: 0,
-            });
-        }
-        while !open.is_empty() {
-            self.close(&mut open);
-        }
-    }
-
-    /// Ends the subtree of the last open event; drops it if it holds no handler.
-    fn close(&mut self, open: &mut Vec<(u32, u32)>) {
-        let Some((_, position)) = open.pop() else { return };
-        let index = position as usize;
-        let end = len(&self.nodes);
-        let Some(node) = self.nodes.get_mut(index) else { return };
-        if node.handlers_from == node.handlers_until && end == position + 1 {
-            self.nodes.truncate(index);
-        } else {
-            node.subtree_end = end;
-        }
+        let nodes = nodes.into_iter().map(|(_, node)| node).collect();
+        Self { nodes, handlers: handlers.into(), trees }
     }
 
     /// The tree of a built-in event at a hook, as a range of [`Forest::node`] numbers.
@@ -113,15 +198,46 @@ impl Forest {
 
     /// Handlers of a node, in the order in which they run.
     #[must_use]
-    pub fn handlers(&self, node: &Node) -> &[u32] {
+    pub fn handlers(&self, node: &Node) -> &[NodeHandler] {
         self.handlers.get(node.handlers_from as usize..node.handlers_until as usize).unwrap_or(&[])
     }
+}
 
-    /// Which (kind, hook) pairs have a tree; see [`interest_bit`].
-    #[must_use]
-    pub const fn interest(&self) -> u32 {
-        self.interest
+/// End of a subtree that is not complete.
+const OPEN: u32 = u32::MAX;
+
+/// Ends the subtrees of the nodes at the end of the list that lie as deep as `depth` or deeper.
+fn close(nodes: &mut [(usize, Node)], depth: usize) {
+    let end = len(nodes);
+    for (_, node) in nodes.iter_mut().rev().take_while(|(own, _)| *own >= depth) {
+        if node.subtree_end == OPEN {
+            node.subtree_end = end;
+        }
     }
+}
+
+/// The way from a root to an event.
+#[derive(Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Path {
+    root: u32,
+    steps: SmallVec<[u64; 8]>,
+    event: u32,
+}
+
+impl Path {
+    fn of(events: &DefinedEvents, event: u32) -> Self {
+        let mut steps: SmallVec<[u64; 8]> = path(events, event)
+            .filter_map(|number| events.get(number).map(super::UserEvent::sequence))
+            .collect();
+        steps.reverse();
+        let root = events.root_of(event).map_or(0, EventKind::number);
+        Self { root, steps, event }
+    }
+}
+
+/// An event and those that it depends on, up to the root.
+fn path(events: &DefinedEvents, event: u32) -> impl Iterator<Item = u32> {
+    std::iter::successors(Some(event), |event| events.get(*event).map(|user| user.parent))
 }
 
 /// The bit of a (kind, hook) pair in a set of such pairs.
@@ -133,23 +249,6 @@ pub const fn interest_bit(kind: EventKind, hook: Hook) -> u32 {
 
 const _: () = assert!((KINDS - 1) * HOOKS <= u32::BITS as usize, "an interest has a bit for each pair");
 
-/// User-defined events under `root`, in pre-order; siblings in the order of definition.
-fn descendants(definitions: &Definitions, root: u32) -> Vec<u32> {
-    let mut ordered = Vec::new();
-    let mut pending = vec![root];
-    while let Some(event) = pending.pop() {
-        if event != root {
-            ordered.push(event);
-        }
-        let numbered = definitions.user_events().iter().zip(FIRST_USER_EVENT..);
-        let mut children: Vec<u32> =
-            numbered.filter(|(user, _)| user.parent == event).map(|(_, number)| number).collect();
-        children.reverse();
-        pending.append(&mut children);
-    }
-    ordered
-}
-
 fn len<T>(list: &[T]) -> u32 {
     u32::try_from(list.len()).unwrap_or(u32::MAX)
 }
@@ -157,34 +256,50 @@ fn len<T>(list: &[T]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reassembly::Level;
 
-    /// The nodes of a tree as (filter, subtree end relative to the tree, handlers).
-    fn shape(forest: &Forest, kind: EventKind, hook: Hook) -> Vec<(Option<u32>, u32, Vec<u32>)> {
+    /// The nodes of a tree as (event, subtree end relative to the tree, handlers).
+    fn shape(forest: &Forest, kind: EventKind, hook: Hook) -> Vec<(u32, u32, Vec<u32>)> {
         let (from, until) = forest.tree(kind, hook);
         let nodes = (from..until).filter_map(|number| forest.node(number));
-        nodes.map(|node| (node.filter, node.subtree_end - from, forest.handlers(node).to_vec())).collect()
+        nodes
+            .map(|node| {
+                let handlers = forest.handlers(node).iter().map(|handler| handler.id).collect();
+                (node.event, node.subtree_end - from, handlers)
+            })
+            .collect()
     }
 
     #[test]
     fn only_what_leads_to_a_handler_is_kept_in_pre_order() {
-        let mut definitions = Definitions::new();
-        let monitor = definitions.open_stream(None, Level::Full).unwrap();
+        let mut events = DefinedEvents::default();
         let data = EventKind::NewData.number();
-        let first = definitions.define("first", data, 10, 0).unwrap();
-        let second = definitions.define("second", data, 20, 0).unwrap();
-        let under_first = definitions.define("under-first", first, 11, 0).unwrap();
-        definitions.define("unused", second, 21, 0).unwrap();
-        definitions.define("also-unused", data, 30, 0).unwrap();
-        definitions.register(monitor, second, Hook::Receiver, 7).unwrap();
-        definitions.register(monitor, second, Hook::Receiver, 5).unwrap();
-        definitions.register(monitor, under_first, Hook::Receiver, 9).unwrap();
-        let forest = Forest::compile(&definitions, monitor);
+        let mut define =
+            |name, parent, filter| events.define(name, parent, EventFilter::Guest(filter), b"").unwrap();
+        let first = define("first", data, 10);
+        let second = define("second", data, 20);
+        let under_first = define("under-first", first, 11);
+        define("unused", second, 21);
+        define("also-unused", data, 30);
+        let receiver = |event, handler| Registration { event, hook: Hook::Receiver, handler };
+        let mut entries =
+            [receiver(second, 7), receiver(second, 5), receiver(under_first, 9), receiver(10, 1)];
+        entries[3] = Registration { event: EventKind::PacketIn.number(), hook: Hook::Sender, handler: 1 };
+        entries.sort_unstable();
+        let set = IForest::new(entries.into(), 0, &events);
+        let forest = set.forest(&events, &BTreeSet::from([7]));
         assert_eq!(
-            shape(&forest, EventKind::NewData, Hook::Receiver),
-            [(None, 4, vec![]), (Some(10), 3, vec![]), (Some(11), 3, vec![9]), (Some(20), 4, vec![5, 7]),]
+            shape(forest, EventKind::NewData, Hook::Receiver),
+            [(data, 4, vec![]), (first, 3, vec![]), (under_first, 3, vec![9]), (second, 4, vec![5, 7])]
         );
-        assert_eq!(forest.interest(), interest_bit(EventKind::NewData, Hook::Receiver));
-        assert!(shape(&forest, EventKind::PacketIn, Hook::Sender).is_empty());
+        assert_eq!(shape(forest, EventKind::PacketIn, Hook::Sender), [(1, 1, vec![1])]);
+        assert!(shape(forest, EventKind::PacketIn, Hook::Receiver).is_empty());
+        let last = forest.node(4).map(|node| forest.handlers(node).to_vec());
+        assert_eq!(
+            last.map(|handlers| handlers.iter().map(|one| one.is_deferred).collect()),
+            Some(vec![false, true])
+        );
+        let bits = interest_bit(EventKind::NewData, Hook::Receiver)
+            | interest_bit(EventKind::PacketIn, Hook::Sender);
+        assert_eq!(set.interest(), bits);
     }
 }

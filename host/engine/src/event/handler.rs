@@ -58,6 +58,21 @@ pub trait Handler {
         Ok(())
     }
 
+    /// Flows of the tenant's polled monitors can be read, began or ended: pairs of the flow's number and of flags
+    /// (bit 0 readable to the server, 1 readable to the client, 2 new, 3 ended, 32-63 number of the monitor).
+    ///
+    /// # Errors
+    ///
+    /// [`Faulted`] if the tenant could not go on.
+    fn ready(&mut self, _tenant: TenantId, _flows: &[u64], _view: &mut Box<View>) -> Result<(), Faulted> {
+        Ok(())
+    }
+
+    /// A clock, in units of its own, for [`Engine::profile_events`](crate::Engine::profile_events).
+    fn ticks(&mut self) -> u64 {
+        0
+    }
+
     /// Nothing more is expected of a connection, and the operator asked for records. Tenants are not told.
     fn conn_record(&mut self, _record: &ConnRecord) {}
 

@@ -1,36 +1,46 @@
 //! Monitors of all tenants, in chain order.
 
-use super::{Definitions, EventKind, Forest, Hook, MonitorSpec, Predicate, TenantId, interest_bit};
+use smallvec::SmallVec;
+
+use super::{Audience, EventKind, Hook, MonitorSpec, Predicate, TenantEvents, TenantId, interest_bit};
 use crate::reassembly::Level;
 
-/// A monitor of TCP streams.
+/// A monitor of a tenant.
 pub(crate) struct Monitor {
     /// Whose it is.
     pub(crate) tenant: TenantId,
+    /// Its number for the tenant.
+    pub(crate) number: u8,
+    /// What it listens to.
+    pub(crate) audience: Audience,
     /// How much is done for its flows.
     pub(crate) level: Level,
-    /// What its flows invoke.
-    pub(crate) forest: Forest,
     /// Whether it asked for observables.
     pub(crate) observes: bool,
+    /// Whether its flows are listed for the tenant once a burst.
+    pub(crate) polls: bool,
     /// Cleared when the tenant faulted.
     pub(crate) is_alive: bool,
     filter: Option<Box<dyn Predicate>>,
+    orphan_filter: Option<Box<dyn Predicate>>,
 }
 
 impl Monitor {
     /// Whether it takes a flow that begins with this IP datagram.
     pub(crate) fn takes(&mut self, datagram: &[u8]) -> bool {
-        self.is_alive && self.filter.as_mut().is_none_or(|filter| filter.matches(datagram))
-    }
-
-    /// Whether bytes must be kept behind the readers, to compare retransmissions with.
-    pub(crate) fn wants_retention(&self) -> bool {
-        let kinds = interest_bit(EventKind::Rexmit, Hook::Receiver)
-            | interest_bit(EventKind::Conflict, Hook::Receiver);
-        self.level == Level::Full && self.forest.interest() & kinds != 0
+        self.is_alive && self.audience == Audience::Stream && matches(&mut self.filter, datagram)
     }
 }
+
+/// Whether a filter, if there is one, matches.
+fn matches(filter: &mut Option<Box<dyn Predicate>>, datagram: &[u8]) -> bool {
+    filter.as_mut().is_none_or(|filter| filter.matches(datagram))
+}
+
+/// Events that a polled flow is listed for, beside those that its handlers want.
+pub(crate) const POLLED: u32 = interest_bit(EventKind::ConnStart, Hook::Sender)
+    | interest_bit(EventKind::NewData, Hook::Receiver)
+    | interest_bit(EventKind::ConnEnd, Hook::None);
 
 impl std::fmt::Debug for Monitor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -45,19 +55,29 @@ impl std::fmt::Debug for Monitor {
 #[derive(Debug, Default)]
 pub(crate) struct Monitors {
     list: Vec<Monitor>,
+    has_raw: bool,
 }
 
 impl Monitors {
     /// Adds the monitors of a tenant. False when numbers run out.
-    pub(crate) fn add(&mut self, tenant: TenantId, definitions: Definitions) -> bool {
-        let numbers = 0..u32::try_from(definitions.monitors().len()).unwrap_or(0);
-        let forests: Vec<Forest> = numbers.map(|number| Forest::compile(&definitions, number)).collect();
-        if self.list.len() + forests.len() > usize::from(u16::MAX) {
+    pub(crate) fn add(&mut self, tenant: TenantId, specs: Vec<MonitorSpec>) -> bool {
+        if self.list.len().saturating_add(specs.len()) > usize::from(u16::MAX) {
             return false;
         }
-        for (spec, forest) in definitions.into_monitors().into_iter().zip(forests) {
-            let MonitorSpec { filter, level, observes } = spec;
-            self.list.push(Monitor { tenant, level, forest, observes, is_alive: true, filter });
+        for (number, spec) in (0..=u8::MAX).zip(specs) {
+            let MonitorSpec { audience, filter, orphan_filter, level, observes, polls } = spec;
+            self.has_raw |= audience == Audience::Raw;
+            self.list.push(Monitor {
+                tenant,
+                number,
+                audience,
+                level,
+                observes,
+                polls,
+                is_alive: true,
+                filter,
+                orphan_filter,
+            });
         }
         true
     }
@@ -77,9 +97,36 @@ impl Monitors {
         self.list.iter().any(|monitor| monitor.observes)
     }
 
-    /// Whether some living monitor has a handler for the pairs in `interest`.
-    pub(crate) fn any_interest(&self, interest: u32) -> bool {
-        self.list.iter().any(|monitor| monitor.is_alive && monitor.forest.interest() & interest != 0)
+    /// Whether some monitor listens to packets.
+    pub(crate) const fn has_raw(&self) -> bool {
+        self.has_raw
+    }
+
+    /// Monitors of an audience, in chain order, with a handler for an event outside of flows, whose filter for it takes
+    /// the datagram.
+    pub(crate) fn takers(
+        &mut self,
+        audience: Audience,
+        interest: u32,
+        tenants: &[TenantEvents],
+        datagram: &[u8],
+    ) -> SmallVec<[u16; 4]> {
+        let wants = |monitor: &Monitor| {
+            let events = tenants.get(usize::from(monitor.tenant.0));
+            let set = events.and_then(|events| events.of_monitor(monitor.number.into()));
+            set.is_some_and(|set| set.interest() & interest != 0)
+        };
+        let monitors = self
+            .iter_mut()
+            .filter(|(_, monitor)| monitor.is_alive && monitor.audience == audience && wants(monitor));
+        let takers = monitors.filter_map(|(number, monitor)| {
+            let filter = match audience {
+                Audience::Stream => &mut monitor.orphan_filter,
+                Audience::Raw => &mut monitor.filter,
+            };
+            matches(filter, datagram).then_some(number)
+        });
+        takers.collect()
     }
 
     /// The tenant's monitors see nothing any more.

@@ -4,6 +4,34 @@ use crate::event::TenantId;
 use crate::reassembly::Level;
 use crate::{Direction, Side, Sides};
 
+/// What the tenant of a polled monitor is to be told of a flow.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Ready(u8);
+
+impl Ready {
+    /// It is in the list.
+    pub(crate) const LISTED: Self = Self(1);
+    /// That it is new.
+    pub(crate) const NEW: Self = Self(2);
+    /// That it has ended.
+    pub(crate) const ENDED: Self = Self(4);
+
+    /// Whether all of `other` is in it.
+    pub(crate) const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Adds `other`.
+    pub(crate) const fn insert(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    /// Takes `other` out.
+    pub(crate) const fn remove(&mut self, other: Self) {
+        self.0 &= !other.0;
+    }
+}
+
 /// A monitor that watches a flow.
 #[derive(Clone, Copy, Debug)]
 pub struct Attachment {
@@ -11,12 +39,20 @@ pub struct Attachment {
     pub monitor: u16,
     /// Whose monitor it is.
     pub tenant: TenantId,
+    /// Number of the monitor for the tenant, which has at most 64.
+    pub(crate) number: u8,
     /// How much it wants of each direction, by [`Direction::index`]; see [`Attachment::level`].
     pub levels: [Level; 2],
     /// Sides of which it wants no more events.
     pub stopped: Sides,
     /// It asked for observables.
     pub observes: bool,
+    /// It is told once a burst what can be read.
+    pub polls: bool,
+    /// What it is to be told.
+    pub(crate) ready: Ready,
+    /// Number of what the flow invokes for it, among the tenant's.
+    pub(crate) forest: u32,
     /// Where its next peek begins, by [`Direction::index`].
     pub cursor: [u64; 2],
     /// What lies before is not there for it, whoever else has it kept: by [`Direction::index`].
@@ -84,9 +120,13 @@ mod tests {
         Attachment {
             monitor: 0,
             tenant: TenantId(0),
+            number: 0,
             levels: [Level::Full, Level::Count],
             stopped: Sides::NONE,
             observes: false,
+            polls: false,
+            ready: Ready::default(),
+            forest: 0,
             cursor: [0; 2],
             floor: [0; 2],
             user_context: 0,

@@ -30,6 +30,29 @@ pub struct Marks {
     pub stale: bool,
 }
 
+/// Why bytes of a flow are kept that every reader has had.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Keeps(u8);
+
+impl Keeps {
+    /// To compare repetitions with.
+    pub(crate) const RETAINED: Self = Self(1);
+    /// A filter looks at a stretch of a stream.
+    pub(crate) const MATCHED: Self = Self(2);
+
+    /// Whether all of `other` is in it.
+    pub(crate) const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Adds `other` if `holds`.
+    pub(crate) const fn insert_if(&mut self, other: Self, holds: bool) {
+        if holds {
+            self.0 |= other.0;
+        }
+    }
+}
+
 /// What few flows have.
 #[derive(Debug, Default)]
 struct Extension {
@@ -60,8 +83,8 @@ pub struct Flow {
     pub client_is_low: bool,
     /// Set once the flow has ended; it then only absorbs stragglers.
     pub end: Option<EndReason>,
-    /// Whether bytes are kept behind the readers, to compare repetitions with.
-    pub retains: bool,
+    /// Why bytes are kept that every reader has had.
+    pub(crate) keeps: Keeps,
     /// Who sent the last segment that counted.
     pub(crate) last_sender: Side,
     pub(crate) class: Class,
@@ -74,6 +97,8 @@ pub struct Flow {
     pub start: Nanos,
     /// How often the table used this place.
     pub generation: u32,
+    /// Something waits for the end of the burst.
+    pub(crate) is_pending: bool,
     pub(crate) previous: u32,
     pub(crate) next: u32,
     openings: [Opening; 2],
@@ -103,11 +128,12 @@ impl Flow {
             },
             client_is_low: (sender == Side::Client) == sender_is_low,
             end: None,
+            is_pending: false,
             start: now,
             last: now,
             deadline: Nanos::NEVER,
             interest: 0,
-            retains: false,
+            keeps: Keeps::default(),
             last_sender: sender,
             class: Class::None,
             previous: u32::MAX,
@@ -254,7 +280,7 @@ impl Flow {
         let has_read = |reader: &Attachment| {
             !reader.reads(direction) || reader.cursor[direction.index()] >= stream.next()
         };
-        !self.retains && stream.buffer.is_none() && self.attachments.iter().all(has_read)
+        self.keeps == Keeps::default() && stream.buffer.is_none() && self.attachments.iter().all(has_read)
     }
 
     /// The account of the connection, where somebody asked for one.

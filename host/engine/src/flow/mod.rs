@@ -16,6 +16,8 @@ mod wheel;
 pub(crate) use account::Observed;
 pub use account::{Account, History, Observables, RoundTrips};
 pub use attachment::Attachment;
+pub(crate) use attachment::Ready;
+pub(crate) use entry::Keeps;
 pub use entry::{Flow, HOT_BYTES, Marks};
 pub use id::{EndReason, FlowId};
 pub use key::{Endpoint, FlowKey};

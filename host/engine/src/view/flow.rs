@@ -89,7 +89,7 @@ impl View {
     /// [`Refusal::NoFlow`] if it is not tracked any more or not the tenant's to see, [`Refusal::NotAllowed`] in the
     /// event of a flow.
     pub fn select_flow(&mut self, flow: u64) -> Result<(), Refusal> {
-        if !matches!(self.current.mode, Mode::Timer | Mode::Stop) {
+        if !matches!(self.current.mode, Mode::Timer | Mode::Ready | Mode::Stop) {
             return Err(Refusal::NotAllowed);
         }
         let id = FlowId::from_number(flow).ok_or(Refusal::NoFlow)?;
@@ -98,6 +98,27 @@ impl View {
         let tenant = self.current.tenant;
         let position = flow.attachments.iter().position(|attachment| attachment.tenant == tenant);
         self.current.flow = Some((index, position.ok_or(Refusal::NoFlow)?));
+        self.snapshot_levels();
+        Ok(())
+    }
+
+    /// Makes another of the tenant's monitors current that watches the current flow.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoFlow`], [`Refusal::BadId`] if that monitor does not watch it, [`Refusal::NotAllowed`] in the event
+    /// of a flow.
+    pub fn select_monitor(&mut self, monitor: u32) -> Result<(), Refusal> {
+        if !matches!(self.current.mode, Mode::Timer | Mode::Ready | Mode::Stop) {
+            return Err(Refusal::NotAllowed);
+        }
+        let (index, _) = self.current.flow.ok_or(Refusal::NoFlow)?;
+        let flow = self.flows.get(index).ok_or(Refusal::NoFlow)?;
+        let tenant = self.current.tenant;
+        let is_meant =
+            |attachment: &Attachment| attachment.tenant == tenant && u32::from(attachment.number) == monitor;
+        let position = flow.attachments.iter().position(is_meant).ok_or(Refusal::BadId)?;
+        self.current.flow = Some((index, position));
         self.snapshot_levels();
         Ok(())
     }

@@ -72,7 +72,7 @@ impl View {
     }
 
     /// What the current monitor wants of the current flow has changed.
-    fn note_change(&mut self) {
+    pub(super) fn note_change(&mut self) {
         let Some((index, _)) = self.current.flow else { return };
         let Some(flow) = self.flows.get_mut(index) else { return };
         if !std::mem::replace(&mut flow.marks.stale, true) {

@@ -4,20 +4,25 @@
 //! call. Its public methods are what the WIT offers, each with the refusals written there. Whatever a handler asks of
 //! it takes effect where no other tenant sees it in this pass.
 
+mod events;
 mod filter;
 mod flow;
+mod later;
 mod levels;
 mod packet;
 mod stream;
 mod timers;
 
 pub use flow::{Endpoints, FlowInfo, SideObservables, SideStatistics};
+pub(crate) use later::{Later, Listed, PutOff};
 pub(crate) use packet::CurrentPacket;
 pub use packet::{PacketInfo, Region};
 pub use stream::{BufferInfo, PeekError};
 pub(crate) use timers::Timers;
 
-use crate::event::{EventCall, Place, TenantId};
+use smallvec::SmallVec;
+
+use crate::event::{EventCall, EventProfile, Place, TenantEvents, TenantId};
 use crate::flow::{Flow, FlowTable};
 use crate::packet::Burst;
 use crate::reassembly::Level;
@@ -33,8 +38,12 @@ pub(crate) enum Mode {
     Filter,
     /// A handler of an event.
     Callback,
+    /// A handler of an event, at the end of the burst.
+    PutOff,
     /// A timer has run out.
     Timer,
+    /// Flows are ready.
+    Ready,
     /// The tenant is about to end.
     Stop,
 }
@@ -60,6 +69,8 @@ struct Current {
     flow: Option<(u32, usize)>,
     /// What the monitor wants of each direction, as of the beginning of the pass.
     levels: [Level; 2],
+    /// Number of the event at hand; 0 for none.
+    event: u32,
 }
 
 /// See the module.
@@ -75,6 +86,14 @@ pub struct View {
     pub(crate) clock: Nanos,
     /// Flows whose monitors have changed what they want, each once.
     pub(crate) stale: Vec<u32>,
+    /// What the tenants have defined and registered, by their numbers.
+    pub(crate) tenants: Vec<TenantEvents>,
+    /// What waits for the end of the burst.
+    pub(crate) later: Later,
+    /// What the events cost, if somebody asked for it.
+    pub(crate) profile: Option<Box<EventProfile>>,
+    /// Events raised in the walk at hand.
+    raised: SmallVec<[u32; 4]>,
     current: Current,
 }
 
@@ -98,6 +117,10 @@ impl View {
             timers: Timers::default(),
             clock: Nanos(0),
             stale: Vec::new(),
+            tenants: Vec::new(),
+            later: Later::new(seed),
+            profile: None,
+            raised: SmallVec::new(),
             current: Current::default(),
         }
     }
@@ -110,9 +133,25 @@ impl View {
 
     /// Begins the calls of one monitor in a pass.
     pub(crate) fn enter(&mut self, tenant: TenantId, flow: Option<(u32, usize)>) {
-        let levels = [Level::State; 2];
-        self.current = Current { mode: Mode::Callback, tenant, flow, levels };
+        self.current = Current { mode: Mode::Callback, tenant, flow, ..Current::default() };
         self.snapshot_levels();
+    }
+
+    /// Begins a call that was put off; false if its monitor wants no more of the flow.
+    pub(crate) fn enter_put_off(
+        &mut self,
+        tenant: TenantId,
+        flow: Option<(u32, usize)>,
+        call: &mut EventCall,
+    ) -> bool {
+        self.enter(tenant, flow);
+        if flow.is_some() && self.current_attachment().is_none_or(|(_, attachment)| attachment.is_done()) {
+            self.leave();
+            return false;
+        }
+        self.horizon = Later::horizon(call);
+        self.refresh(Mode::PutOff, call);
+        true
     }
 
     /// Begins a call outside of a flow's event.
@@ -121,6 +160,7 @@ impl View {
     }
 
     /// Ends what `enter` began.
+    #[inline]
     pub(crate) fn leave(&mut self) {
         self.current = Current::default();
     }
@@ -141,7 +181,7 @@ impl View {
 
     /// Brings the parts of a call up to date that differ from monitor to monitor and from call to call.
     pub(crate) fn refresh(&mut self, mode: Mode, call: &mut EventCall) {
-        self.current.mode = mode;
+        (self.current.mode, self.current.event) = (mode, call.event);
         if let Some((flow, attachment)) = self.current_attachment() {
             call.user_context = attachment.user_context;
             let direction = Place(call.place).direction();

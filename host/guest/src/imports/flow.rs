@@ -106,6 +106,9 @@ pub(crate) struct ObservablesRecord {
 
 pub(super) fn define(interface: &mut LinkerInstance<'_, Host>) -> wasmtime::Result<()> {
     function(interface, "select-flow", |host, (flow,): (u64,)| host.view.select_flow(flow).map_err(number))?;
+    function(interface, "select-monitor", |host, (monitor,): (u32,)| {
+        host.view.select_monitor(monitor).map_err(number)
+    })?;
     function(interface, "endpoints", |host, (): ()| endpoints(host).map_err(number))?;
     function(interface, "info", |host, (): ()| info(host).map_err(number))?;
     function(interface, "statistics", |host, (side,): (SideName,)| {

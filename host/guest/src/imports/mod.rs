@@ -4,10 +4,12 @@
 //! names is looked up by the engine, and what does not exist is refused with a number of the WIT. Types are compared
 //! with the component's when it is loaded.
 
+mod event;
+mod filter;
 mod flow;
 mod log;
+mod monitor;
 mod packet;
-mod start;
 mod stream;
 mod timer;
 mod words;
@@ -41,8 +43,8 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
             "packet" => packet::define(&mut interface)?,
             "stream" => stream::define(&mut interface)?,
             "flow" => flow::define(&mut interface)?,
-            "monitor" => start::define_monitor(&mut interface)?,
-            "event" => start::define_event(&mut interface)?,
+            "monitor" => monitor::define(&mut interface)?,
+            "event" => event::define(&mut interface)?,
             "timer" => timer::define(&mut interface)?,
             "log" => log::define(&mut interface)?,
             _ => {}

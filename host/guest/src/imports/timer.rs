@@ -15,7 +15,7 @@ pub(super) fn define(interface: &mut LinkerInstance<'_, Host>) -> wasmtime::Resu
 
 fn set(host: &mut Host, delay: u64, argument: u64) -> Result<u32, Refusal> {
     match &mut host.starting {
-        Some(starting) => starting.definitions.set_timer(delay, argument),
+        Some(definitions) => definitions.set_timer(delay, argument),
         None => host.view.set_timer(delay, argument),
     }
 }

@@ -16,7 +16,7 @@ macro_rules! word {
         #[component(enum)]
         #[repr(u8)]
         #[expect(dead_code, reason = "made from its number, by the canonical ABI alone")]
-        pub(super) enum $name {
+        pub(in crate::imports) enum $name {
             $(#[component(name = $word)] $variant),+
         }
 
@@ -29,6 +29,8 @@ macro_rules! word {
         }
     };
 }
+
+pub(super) use word;
 
 word! { SideName is Side { Client = "client", Server = "server" } }
 word! { DirectionName is Direction { ToServer = "to-server", ToClient = "to-client" } }

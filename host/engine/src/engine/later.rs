@@ -1,0 +1,166 @@
+//! The end of a burst: deferred handlers are called, and tenants that poll are told which flows are ready.
+//!
+//! What a flow that has ended still holds is kept until then, so that the last bytes can be read.
+
+use super::Engine;
+use crate::event::{Handler, TenantId, VERDICT_DROP};
+use crate::flow::{FlowId, Ready};
+use crate::limits::{PUT_OFF_PER_BURST, READY_PER_CALL};
+use crate::view::{Listed, Mode, PutOff};
+
+impl Engine {
+    /// Does what was put off until the end of the burst.
+    pub(super) fn settle_later(&mut self, handler: &mut dyn Handler) {
+        if self.view.later.is_empty() {
+            return;
+        }
+        // No packet is current, also where a flow must go in the middle of a burst.
+        let (packet, loan) = (self.view.packet.take(), self.view.loan.take());
+        self.run_put_off(handler);
+        self.run_ready(handler);
+        (self.view.packet, self.view.loan) = (packet, loan);
+        for id in std::mem::take(&mut self.view.later.held) {
+            if let Some(index) = self.view.flows.resolve(id) {
+                self.release_streams(index);
+            }
+        }
+    }
+
+    /// As [`Engine::settle_later`], if so much waits that it takes too much room.
+    pub(super) fn settle_later_if_full(&mut self, handler: &mut dyn Handler) {
+        if self.view.later.calls.len() >= PUT_OFF_PER_BURST || self.view.later.held.len() >= PUT_OFF_PER_BURST
+        {
+            self.settle_later(handler);
+        }
+    }
+
+    /// Whether something waits for a flow that is about to be forgotten.
+    pub(super) fn settle_later_of(&mut self, index: u32, handler: &mut dyn Handler) {
+        if self.view.flows.get(index).is_some_and(|flow| flow.is_pending) {
+            self.settle_later(handler);
+        }
+    }
+
+    fn run_put_off(&mut self, handler: &mut dyn Handler) {
+        let mut calls = self.view.later.take_calls();
+        calls.sort_by_key(|call| call.tenant);
+        for call in calls {
+            if self.is_alive(call.tenant) {
+                self.run_one_put_off(&call, handler);
+            }
+        }
+    }
+
+    fn run_one_put_off(&mut self, put_off: &PutOff, handler: &mut dyn Handler) {
+        let PutOff { tenant, position, mut call, .. } = *put_off;
+        let mut flow = None;
+        if let Some(id) = FlowId::from_number(call.flow) {
+            // What has gone in the middle of the burst was told then.
+            let Some(index) = self.view.flows.resolve(id) else { return };
+            flow = Some((index, position));
+        }
+        if !self.view.enter_put_off(tenant, flow, &mut call) {
+            return;
+        }
+        self.counters.callbacks += 1;
+        let started = self.view.profile.is_some().then(|| handler.ticks());
+        let answer = handler.callback(tenant, &call, &mut self.view);
+        if let (Some(started), Some(profile)) = (started, self.view.profile.as_mut()) {
+            profile.called(tenant, call.event, handler.ticks().saturating_sub(started));
+        }
+        self.view.horizon = None;
+        self.view.leave();
+        match answer {
+            Ok(verdict) if verdict & VERDICT_DROP != 0 => {
+                for slot in &put_off.slots {
+                    self.drop_slot(tenant, Some(*slot));
+                }
+            }
+            Ok(_) => {}
+            Err(_) => self.detach(tenant),
+        }
+        if let Some((index, _)) = flow {
+            self.settle_read(index);
+        }
+    }
+
+    /// Bytes may have been read of a flow outside of its packets.
+    pub(super) fn settle_read(&mut self, index: u32) {
+        for direction in crate::Direction::BOTH {
+            self.settle_stream(index, direction);
+        }
+    }
+
+    /// Tells the tenants that poll about their flows: about each to which something happened, and about some of those
+    /// that were left unread before.
+    fn run_ready(&mut self, handler: &mut dyn Handler) {
+        for number in 0..self.view.later.ready.len() {
+            let Ok(tenant) = u16::try_from(number).map(TenantId) else { return };
+            let mut again = Vec::new();
+            while let Some(listed) = self.next_listed(number, &mut again) {
+                if self.is_alive(tenant) {
+                    self.tell_ready(tenant, &listed, handler);
+                }
+            }
+            if let Some(queues) = self.view.later.ready.get_mut(number) {
+                queues.unread.extend(again);
+            }
+        }
+    }
+
+    /// The next flows to be told in one call; those that may still be unread afterwards go to `again`.
+    fn next_listed(&mut self, tenant: usize, again: &mut Vec<Listed>) -> Option<Vec<(Listed, u64)>> {
+        let mut batch: Vec<(Listed, u64)> = Vec::new();
+        while batch.len() < READY_PER_CALL {
+            let queues = self.view.later.ready.get_mut(tenant)?;
+            let may_repeat = again.len() < READY_PER_CALL;
+            let next = queues.fresh.pop_front();
+            let Some(listed) = next.or_else(|| queues.unread.pop_front().filter(|_| may_repeat)) else {
+                break;
+            };
+            match self.view.readiness(listed) {
+                Some(flags) => {
+                    batch.push((listed, flags));
+                    again.push(listed);
+                }
+                None => {
+                    if let Some(attachment) = self.view.listed_mut(listed) {
+                        attachment.ready = Ready::default();
+                    }
+                }
+            }
+        }
+        (!batch.is_empty()).then_some(batch)
+    }
+
+    fn tell_ready(&mut self, tenant: TenantId, batch: &[(Listed, u64)], handler: &mut dyn Handler) {
+        let mut list = Vec::with_capacity(batch.len().saturating_mul(2));
+        for (listed, flags) in batch {
+            let index = self.view.flows.resolve(listed.flow);
+            let attachment =
+                index.and_then(|index| self.view.flows.get(index)?.attachments.get(listed.position));
+            let number = attachment.map_or(0, |attachment| u64::from(attachment.number));
+            list.extend([listed.flow.number(), flags | number << 32]);
+        }
+        self.view.enter_outside(tenant, Mode::Ready);
+        let answer = handler.ready(tenant, &list, &mut self.view);
+        self.view.leave();
+        if answer.is_err() {
+            self.detach(tenant);
+        }
+        for (listed, flags) in batch {
+            if let Some(attachment) = self.view.listed_mut(*listed) {
+                attachment.ready.remove(Ready::NEW);
+                if flags & ENDED != 0 {
+                    attachment.ready = Ready::default();
+                }
+            }
+            if let Some(index) = self.view.flows.resolve(listed.flow) {
+                self.settle_read(index);
+            }
+        }
+    }
+}
+
+/// The flag of a flow that has ended.
+const ENDED: u64 = 1 << 3;

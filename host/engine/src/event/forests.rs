@@ -1,0 +1,452 @@
+//! The i-forests of one tenant: each set of registrations once, however many flows invoke it.
+//!
+//! Flows and monitors hold a number and are counted. A change looks for the set that it leads to by a hash that does
+//! not depend on the order of the registrations, compares it in full, and makes a new one only if there is none; what
+//! nobody holds any more is forgotten. A million flows that all have registered one of ten sets hold ten.
+
+use std::rc::Rc;
+
+use ahash::RandomState;
+use hashbrown::HashTable;
+
+use super::{DefinedEvents, IForest, Registration};
+use crate::Refusal;
+use crate::limits::{FORESTS_PER_TENANT, REGISTRATIONS_PER_FOREST, REGISTRATIONS_PER_TENANT};
+
+/// What a set of registrations is changed by: one goes, one comes, or one comes for another.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Change {
+    /// What goes.
+    pub remove: Option<Registration>,
+    /// What comes.
+    pub add: Option<Registration>,
+}
+
+/// What was done with the i-forests of a tenant.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ForestCounters {
+    /// I-forests that were made.
+    pub made: u64,
+    /// Changes that led to one that was there.
+    pub shared: u64,
+    /// Times that a flow began with its monitor's.
+    pub inherited: u64,
+    /// Changes that were refused.
+    pub refused: u64,
+    /// The most that there were at once.
+    pub peak: u64,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    /// Flows and monitors that hold it.
+    holders: u64,
+    forest: Rc<IForest>,
+    /// Whether the index leads here: of two places whose sets became equal, only to one.
+    is_indexed: bool,
+}
+
+/// The i-forests of one tenant.
+#[derive(Debug)]
+pub struct Forests {
+    places: Vec<Place>,
+    free: Vec<u32>,
+    index: HashTable<u32>,
+    hasher: RandomState,
+    registrations: usize,
+    /// Whether two places may hold one set.
+    has_twins: bool,
+    counters: ForestCounters,
+}
+
+impl Default for Forests {
+    fn default() -> Self {
+        Self {
+            places: Vec::new(),
+            free: Vec::new(),
+            index: HashTable::new(),
+            hasher: RandomState::with_seeds(0, 0, 0, 0),
+            registrations: 0,
+            has_twins: false,
+            counters: ForestCounters::default(),
+        }
+    }
+}
+
+impl Forests {
+    /// Uses another hash: one with a secret, since guests could choose registrations whose hashes collide.
+    pub fn rekey(&mut self, hasher: RandomState, events: &DefinedEvents) {
+        self.hasher = hasher;
+        self.index.clear();
+        for number in (0..).take(self.places.len()) {
+            let Some(place) = self.places.get(number as usize) else { return };
+            let entries = place.forest.entries();
+            let hash = entries.iter().fold(0, |hash, entry| hash ^ self.mix(*entry));
+            let (forest, is_indexed) = (IForest::new(entries.into(), hash, events), place.is_indexed);
+            if let Some(place) = self.places.get_mut(number as usize) {
+                place.forest = Rc::new(forest);
+            }
+            if is_indexed {
+                self.add_to_index(number, hash);
+            }
+        }
+    }
+
+    /// The set without registrations, held once more.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooMany`] when there are as many sets as a tenant may have.
+    pub fn hold_empty(&mut self, events: &DefinedEvents) -> Result<u32, Refusal> {
+        let number = match self.find(0, |forest| forest.entries().is_empty()) {
+            Some(number) => number,
+            None => self.insert(IForest::new(Box::default(), 0, events))?,
+        };
+        self.hold(number);
+        Ok(number)
+    }
+
+    /// Holds a set once more: what a flow does when it begins.
+    pub fn inherit(&mut self, number: u32) {
+        self.counters.inherited += 1;
+        self.hold(number);
+    }
+
+    fn hold(&mut self, number: u32) {
+        if let Some(place) = self.places.get_mut(number as usize) {
+            place.holders += 1;
+        }
+    }
+
+    /// Lets a set go; it is forgotten when nobody holds it.
+    pub fn release(&mut self, number: u32) {
+        let Some(place) = self.places.get_mut(number as usize).filter(|place| place.holders > 0) else {
+            return;
+        };
+        place.holders -= 1;
+        if place.holders > 0 {
+            return;
+        }
+        let forest = std::mem::take(&mut place.forest);
+        let was_indexed = std::mem::take(&mut place.is_indexed);
+        self.free.push(number);
+        if was_indexed {
+            self.unindex(number, forest.hash());
+            self.registrations = self.registrations.saturating_sub(forest.entries().len());
+            self.index_twin(&forest);
+        }
+    }
+
+    /// The set with this number.
+    #[must_use]
+    pub fn get(&self, number: u32) -> Option<&Rc<IForest>> {
+        self.places.get(number as usize).filter(|place| place.holders > 0).map(|place| &place.forest)
+    }
+
+    /// Exchanges a held set for what a change makes of it, and gives the number of that. A registration that is there
+    /// already changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::BadId`] if what is to go is not there, [`Refusal::TooMany`]; the set stays held then.
+    pub fn change(&mut self, number: u32, change: Change, events: &DefinedEvents) -> Result<u32, Refusal> {
+        let changed = self.changed(number, change, events);
+        self.counters.refused += u64::from(changed.is_err());
+        changed
+    }
+
+    fn changed(&mut self, number: u32, change: Change, events: &DefinedEvents) -> Result<u32, Refusal> {
+        let base = Rc::clone(self.get(number).ok_or(Refusal::BadId)?);
+        let has = |entry: &Registration| base.entries().binary_search(entry).is_ok();
+        if change.remove.is_some_and(|entry| !has(&entry)) {
+            return Err(Refusal::BadId);
+        }
+        let add = change.add.filter(|entry| !has(entry) && change.remove != change.add);
+        let remove = change.remove.filter(|_| change.remove != change.add);
+        if add.is_none() && remove.is_none() {
+            return Ok(number);
+        }
+        let hash =
+            [remove, add].into_iter().flatten().fold(base.hash(), |hash, entry| hash ^ self.mix(entry));
+        let changed = || {
+            let kept = base.entries().iter().copied().filter(move |entry| Some(*entry) != remove);
+            Merged { kept: kept.peekable(), add }
+        };
+        let found = self.find(hash, |forest| forest.entries().iter().copied().eq(changed()));
+        let target = match found {
+            Some(target) => {
+                self.counters.shared += 1;
+                target
+            }
+            None => {
+                let entries: Box<[Registration]> = changed().collect();
+                let held = self.registrations.saturating_add(entries.len());
+                if entries.len() > REGISTRATIONS_PER_FOREST || held > REGISTRATIONS_PER_TENANT {
+                    return Err(Refusal::TooMany);
+                }
+                self.insert(IForest::new(entries, hash, events))?
+            }
+        };
+        self.hold(target);
+        self.release(number);
+        Ok(target)
+    }
+
+    /// Takes events out of every set.
+    pub fn forget(&mut self, gone: &[u32], events: &DefinedEvents) {
+        let mut gone = gone.to_vec();
+        gone.sort_unstable();
+        let is_gone = |entry: &Registration| gone.binary_search(&entry.event).is_ok();
+        let concerned: Vec<u32> = (0..)
+            .zip(&self.places)
+            .filter(|(_, place)| place.forest.entries().iter().any(is_gone))
+            .map(|(number, _)| number)
+            .collect();
+        for number in &concerned {
+            let Some(place) = self.places.get_mut(*number as usize) else { continue };
+            if std::mem::take(&mut place.is_indexed) {
+                let forest = Rc::clone(&place.forest);
+                self.unindex(*number, forest.hash());
+                self.registrations = self.registrations.saturating_sub(forest.entries().len());
+            }
+        }
+        for number in concerned {
+            let Some(place) = self.places.get(number as usize) else { continue };
+            let left: Box<[Registration]> =
+                place.forest.entries().iter().copied().filter(|entry| !is_gone(entry)).collect();
+            let hash = left.iter().fold(0, |hash, entry| hash ^ self.mix(*entry));
+            let twin = self.find(hash, |forest| *forest.entries() == *left);
+            let twin =
+                twin.and_then(|twin| self.places.get(twin as usize)).map(|place| Rc::clone(&place.forest));
+            self.has_twins |= twin.is_some();
+            let is_indexed = twin.is_none();
+            let forest = twin.unwrap_or_else(|| Rc::new(IForest::new(left, hash, events)));
+            if is_indexed {
+                self.registrations = self.registrations.saturating_add(forest.entries().len());
+                self.add_to_index(number, hash);
+            }
+            if let Some(place) = self.places.get_mut(number as usize) {
+                (place.forest, place.is_indexed) = (forest, is_indexed);
+            }
+        }
+    }
+
+    /// How many different sets there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// Sets with how many flows and monitors hold them; two that became equal are listed apart.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &IForest)> {
+        self.places.iter().filter(|place| place.holders > 0).map(|place| (place.holders, &*place.forest))
+    }
+
+    /// What was done.
+    #[must_use]
+    pub const fn counters(&self) -> &ForestCounters {
+        &self.counters
+    }
+
+    fn mix(&self, entry: Registration) -> u64 {
+        self.hasher.hash_one(entry)
+    }
+
+    fn find(&self, hash: u64, is_equal: impl Fn(&IForest) -> bool) -> Option<u32> {
+        let forest = |number: &u32| self.places.get(*number as usize).map(|place| &*place.forest);
+        let found = self.index.find(hash, |number| {
+            forest(number).is_some_and(|forest| forest.hash() == hash && is_equal(forest))
+        });
+        found.copied()
+    }
+
+    fn insert(&mut self, forest: IForest) -> Result<u32, Refusal> {
+        if self.index.len() >= FORESTS_PER_TENANT {
+            return Err(Refusal::TooMany);
+        }
+        let (hash, entries) = (forest.hash(), forest.entries().len());
+        let place = Place { holders: 0, forest: Rc::new(forest), is_indexed: true };
+        let number = match self.free.pop() {
+            Some(number) => {
+                if let Some(free) = self.places.get_mut(number as usize) {
+                    *free = place;
+                }
+                number
+            }
+            None => {
+                let number = u32::try_from(self.places.len()).map_err(|_| Refusal::TooMany)?;
+                self.places.push(place);
+                number
+            }
+        };
+        self.add_to_index(number, hash);
+        self.registrations = self.registrations.saturating_add(entries);
+        self.counters.made += 1;
+        self.counters.peak = self.counters.peak.max(self.index.len() as u64);
+        Ok(number)
+    }
+
+    fn add_to_index(&mut self, number: u32, hash: u64) {
+        let places = &self.places;
+        let rehash = |number: &u32| places.get(*number as usize).map_or(0, |place| place.forest.hash());
+        self.index.insert_unique(hash, number, rehash);
+    }
+
+    fn unindex(&mut self, number: u32, hash: u64) {
+        if let Ok(entry) = self.index.find_entry(hash, |other| *other == number) {
+            entry.remove();
+        }
+    }
+
+    /// The index leads to another place with the set that it led to, if there is one.
+    fn index_twin(&mut self, forest: &Rc<IForest>) {
+        if !self.has_twins {
+            return;
+        }
+        let is_twin = |place: &Place| place.holders > 0 && Rc::ptr_eq(&place.forest, forest);
+        let Some(position) = self.places.iter().position(is_twin) else { return };
+        let Ok(number) = u32::try_from(position) else { return };
+        self.add_to_index(number, forest.hash());
+        self.registrations = self.registrations.saturating_add(forest.entries().len());
+        if let Some(place) = self.places.get_mut(position) {
+            place.is_indexed = true;
+        }
+    }
+}
+
+/// Ascending registrations with one more among them.
+struct Merged<I: Iterator<Item = Registration>> {
+    kept: std::iter::Peekable<I>,
+    add: Option<Registration>,
+}
+
+impl<I: Iterator<Item = Registration>> Iterator for Merged<I> {
+    type Item = Registration;
+
+    fn next(&mut self) -> Option<Registration> {
+        match (self.kept.peek().copied(), self.add) {
+            (Some(kept), Some(add)) if add < kept => self.add.take(),
+            (None, Some(_)) => self.add.take(),
+            (Some(_) | None, _) => self.kept.next(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{EventFilter, EventKind, Hook};
+
+    fn entry(event: u32, handler: u32) -> Registration {
+        Registration { event, hook: Hook::Receiver, handler }
+    }
+
+    fn add(event: u32, handler: u32) -> Change {
+        Change { remove: None, add: Some(entry(event, handler)) }
+    }
+
+    fn remove(event: u32, handler: u32) -> Change {
+        Change { remove: Some(entry(event, handler)), add: None }
+    }
+
+    const DATA: u32 = EventKind::NewData as u32;
+    const GAP: u32 = EventKind::Gap as u32;
+
+    #[test]
+    fn sets_are_found_whatever_the_order_in_which_they_came_about() {
+        let (mut forests, events) = (Forests::default(), DefinedEvents::default());
+        let empty = forests.hold_empty(&events).unwrap();
+        let mut flows = Vec::new();
+        for order in [[(DATA, 1), (GAP, 2), (DATA, 0)], [(DATA, 0), (GAP, 2), (DATA, 1)]] {
+            let mut flow = empty;
+            forests.inherit(flow);
+            for (event, handler) in order {
+                flow = forests.change(flow, add(event, handler), &events).unwrap();
+            }
+            flows.push(flow);
+        }
+        assert_eq!(flows[0], flows[1]);
+        assert_eq!(forests.len(), 2, "the empty one and the full one; what lay between is gone");
+        let entries = forests.get(flows[0]).unwrap().entries().to_vec();
+        assert_eq!(entries, [entry(DATA, 0), entry(DATA, 1), entry(GAP, 2)]);
+        for flow in flows {
+            forests.release(flow);
+        }
+        assert_eq!(forests.len(), 1);
+        forests.release(empty);
+        assert!(forests.is_empty());
+    }
+
+    #[test]
+    fn what_is_there_twice_or_not_at_all() {
+        let (mut forests, events) = (Forests::default(), DefinedEvents::default());
+        let empty = forests.hold_empty(&events).unwrap();
+        let one = forests.change(empty, add(DATA, 1), &events).unwrap();
+        assert_eq!(forests.change(one, add(DATA, 1), &events), Ok(one), "no toggle");
+        assert_eq!(forests.change(one, remove(DATA, 2), &events), Err(Refusal::BadId));
+        let swap = Change { remove: Some(entry(DATA, 1)), add: Some(entry(DATA, 2)) };
+        let two = forests.change(one, swap, &events).unwrap();
+        assert_eq!(forests.get(two).unwrap().entries(), [entry(DATA, 2)]);
+        let same = Change { remove: Some(entry(DATA, 2)), add: Some(entry(DATA, 2)) };
+        assert_eq!(forests.change(two, same, &events), Ok(two));
+        let none = forests.change(two, remove(DATA, 2), &events).unwrap();
+        assert!(forests.get(none).unwrap().entries().is_empty());
+        assert_eq!(forests.len(), 1);
+        assert_eq!(forests.change(99, add(DATA, 1), &events), Err(Refusal::BadId));
+    }
+
+    #[test]
+    fn sets_that_become_equal_by_an_undefinition_are_found_as_one() {
+        let (mut forests, mut events) = (Forests::default(), DefinedEvents::default());
+        let extra = events.define("extra", DATA, EventFilter::Guest(1), b"").unwrap();
+        let empty = forests.hold_empty(&events).unwrap();
+        forests.inherit(empty);
+        let plain = forests.change(empty, add(DATA, 1), &events).unwrap();
+        forests.inherit(plain);
+        let more = forests.change(plain, add(extra, 2), &events).unwrap();
+        assert_ne!(plain, more);
+        let gone = events.undefine(extra).unwrap();
+        forests.forget(&gone, &events);
+        assert_eq!(forests.get(more).unwrap().entries(), [entry(DATA, 1)]);
+        assert_eq!(forests.len(), 2);
+        // The one that the index led to goes; the other takes its place.
+        forests.release(plain);
+        assert_eq!(forests.len(), 2);
+        forests.inherit(empty);
+        assert_eq!(forests.change(empty, add(DATA, 1), &events), Ok(more));
+        forests.release(more);
+        forests.release(more);
+        assert_eq!(forests.len(), 1, "the empty one is held by its first holder");
+    }
+
+    #[test]
+    fn a_storm_of_registrations_ends_at_a_limit() {
+        let (mut forests, events) = (Forests::default(), DefinedEvents::default());
+        let empty = forests.hold_empty(&events).unwrap();
+        let mut made = 0;
+        let refused = loop {
+            forests.inherit(empty);
+            match forests.change(empty, add(DATA, made), &events) {
+                Ok(_) => made += 1,
+                Err(refusal) => break refusal,
+            }
+        };
+        assert_eq!((refused, made as usize), (Refusal::TooMany, FORESTS_PER_TENANT - 1));
+        assert_eq!(forests.counters().refused, 1);
+        let mut large = forests.change(empty, add(DATA, 0), &events).unwrap();
+        forests.release(2);
+        for handler in 0..5 {
+            large = match forests.change(large, add(GAP, handler), &events) {
+                Ok(large) => large,
+                Err(_) => break,
+            };
+        }
+        assert!(forests.get(large).is_some());
+    }
+}

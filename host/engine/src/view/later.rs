@@ -1,0 +1,183 @@
+//! What waits for the end of the burst: events of deferred handlers, and flows that are ready to be read.
+
+use std::collections::VecDeque;
+
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+use super::View;
+use crate::Direction;
+use crate::event::{EventCall, EventKind, Hook, Place, Raised, TenantId};
+use crate::flow::{FlowId, Ready};
+use crate::reassembly::Level;
+
+/// A handler to be called at the end of the burst.
+#[derive(Clone, Debug)]
+pub(crate) struct PutOff {
+    /// Whose handler it is.
+    pub(crate) tenant: TenantId,
+    /// Place of the monitor among those of the flow.
+    pub(crate) position: usize,
+    /// What happened, for the last time if it happened more than once.
+    pub(crate) call: EventCall,
+    /// Packets that it is about.
+    pub(crate) slots: SmallVec<[usize; 2]>,
+}
+
+/// A flow that is to be listed for a tenant.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listed {
+    /// The flow.
+    pub(crate) flow: FlowId,
+    /// Place of the monitor among those of the flow.
+    pub(crate) position: usize,
+}
+
+/// Flows that are listed for one tenant.
+#[derive(Debug, Default)]
+pub(crate) struct Queues {
+    /// Something happened to them in this burst.
+    pub(crate) fresh: VecDeque<Listed>,
+    /// Bytes of theirs are still unread.
+    pub(crate) unread: VecDeque<Listed>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Later {
+    /// Calls in the order in which they were put off.
+    pub(crate) calls: Vec<PutOff>,
+    /// Where the last data event of a flow for a handler is among them.
+    data: HashMap<(u64, u32, u32, Direction), usize, ahash::RandomState>,
+    /// By tenant.
+    pub(crate) ready: Vec<Queues>,
+    /// Flows that have ended and whose bytes are kept until they are told.
+    pub(crate) held: Vec<FlowId>,
+}
+
+impl Later {
+    /// Nothing waits. `seed` keys the hash: guests choose a part of what is hashed.
+    pub(crate) fn new(seed: u64) -> Self {
+        let hasher = ahash::RandomState::with_seeds(seed, 0, 0, 2);
+        Self { calls: Vec::new(), data: HashMap::with_hasher(hasher), ready: Vec::new(), held: Vec::new() }
+    }
+
+    /// The calls, taken out.
+    pub(crate) fn take_calls(&mut self) -> Vec<PutOff> {
+        self.data.clear();
+        std::mem::take(&mut self.calls)
+    }
+
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+            && self.held.is_empty()
+            && self.ready.iter().all(|queues| queues.fresh.is_empty() && queues.unread.is_empty())
+    }
+
+    /// How far a call that was put off may read: data up to the end of what it is about, since a gap may follow.
+    pub(crate) fn horizon(call: &EventCall) -> Option<(Direction, u64)> {
+        let end = call.offset.saturating_add(u64::from(call.length));
+        (call.kind == EventKind::NewData.number()).then(|| (Place(call.place).direction(), end))
+    }
+
+    fn list(&mut self, tenant: TenantId, listed: Listed) {
+        let place = usize::from(tenant.0);
+        if self.ready.len() <= place {
+            self.ready.resize_with(place.saturating_add(1), Queues::default);
+        }
+        if let Some(queues) = self.ready.get_mut(place) {
+            queues.fresh.push_back(listed);
+        }
+    }
+}
+
+impl View {
+    /// Has the handler of a call called at the end of the burst. Data that continues what was put off before becomes
+    /// one event with it.
+    pub(crate) fn put_off(&mut self, tenant: TenantId, call: &EventCall) {
+        let slot = self.packet.as_ref().map(|packet| packet.slot);
+        let call = EventCall { place: Place(call.place).without_packet().0, ..*call };
+        let (index, position) = match self.current.flow {
+            Some((index, position)) => (Some(index), position),
+            None => (None, 0),
+        };
+        let is_data = call.kind == EventKind::NewData.number();
+        let key = (call.flow, call.id, call.event, Place(call.place).direction());
+        if is_data
+            && let Some(earlier) = self.later.data.get(&key).and_then(|at| self.later.calls.get_mut(*at))
+        {
+            let is_continued = earlier.position == position
+                && earlier.call.offset.saturating_add(u64::from(earlier.call.length)) == call.offset;
+            if is_continued && let Some(length) = earlier.call.length.checked_add(call.length) {
+                earlier.call = EventCall { offset: earlier.call.offset, length, ..call };
+                earlier.slots.extend(slot);
+                return;
+            }
+        }
+        if is_data {
+            self.later.data.insert(key, self.later.calls.len());
+        }
+        self.later.calls.push(PutOff { tenant, position, call, slots: slot.into_iter().collect() });
+        if let Some(flow) = index.and_then(|index| self.flows.get_mut(index)) {
+            flow.is_pending = true;
+        }
+    }
+
+    /// Lists a flow for the tenants that poll it, if what happened is a reason to.
+    pub(crate) fn list_polled(&mut self, index: u32, hook: Hook, raised: &[Raised], direction: Direction) {
+        let Some(flow) = self
+            .flows
+            .get_mut(index)
+            .filter(|flow| flow.attachments.iter().any(|attachment| attachment.polls))
+        else {
+            return;
+        };
+        let has = |kind| raised.iter().any(|raised| raised.kind == kind);
+        let (begins, ends) = (hook == Hook::Sender && has(EventKind::ConnStart), has(EventKind::ConnEnd));
+        let brings = has(EventKind::NewData);
+        let id = flow.id(index);
+        for (position, attachment) in flow.attachments.iter_mut().enumerate() {
+            let is_reason = begins || ends || brings && attachment.level(direction) == Level::Full;
+            if !attachment.polls || !is_reason || attachment.is_done() {
+                continue;
+            }
+            let was_listed = attachment.ready.contains(Ready::LISTED);
+            attachment.ready.insert(Ready::LISTED);
+            if begins {
+                attachment.ready.insert(Ready::NEW);
+            }
+            if ends {
+                attachment.ready.insert(Ready::ENDED);
+                flow.is_pending = true;
+            }
+            if !was_listed || ends {
+                self.later.list(attachment.tenant, Listed { flow: id, position });
+            }
+        }
+    }
+
+    /// What there is to tell about a listed flow, as the guest sees it; `None` if there is nothing any more.
+    pub(crate) fn readiness(&self, listed: Listed) -> Option<u64> {
+        let index = self.flows.resolve(listed.flow)?;
+        let attachment = self.flows.get(index)?.attachments.get(listed.position)?;
+        if !attachment.ready.contains(Ready::LISTED) || attachment.is_done() {
+            return None;
+        }
+        let mut flags = 0;
+        for direction in Direction::BOTH {
+            let is_readable = attachment.level(direction) == Level::Full
+                && self.readable(index, *attachment, direction) > 0;
+            flags |= u64::from(is_readable) << direction.index();
+        }
+        flags |= u64::from(attachment.ready.contains(Ready::NEW)) << 2;
+        flags |= u64::from(attachment.ready.contains(Ready::ENDED)) << 3;
+        (flags != 0).then_some(flags)
+    }
+
+    /// The record of a listed flow's monitor, to change.
+    pub(crate) fn listed_mut(&mut self, listed: Listed) -> Option<&mut crate::flow::Attachment> {
+        let index = self.flows.resolve(listed.flow)?;
+        self.flows.get_mut(index)?.attachments.get_mut(listed.position)
+    }
+}
