@@ -26,6 +26,7 @@ mod engine {
     mod state_model;
     mod state_walk;
     mod tap;
+    mod tcp_info;
     mod tenants;
     mod workers;
     mod wraparound;

@@ -129,6 +129,7 @@ impl Engine {
         }];
         let segment = Segment { index, sender, tcp, now: self.view.clock, class: Class::Refuse(reason) };
         self.run(&segment.pass(Hook::Sender, None, &raised), handler);
+        self.arrive(index, sender, tcp, segment.class);
     }
 
     /// Notes with the current packet who sent it and where its payload lies.
@@ -232,6 +233,7 @@ impl Engine {
 
     fn run_receiver(&mut self, segment: &Segment<'_>, is_first: bool, handler: &mut dyn Handler) {
         let Segment { index, sender, tcp, now, .. } = *segment;
+        self.arrive(index, sender, tcp, segment.class);
         let deadline = now.after(self.config.timeouts.gap_grace);
         let examined = self.examine(segment);
         self.mark(segment);

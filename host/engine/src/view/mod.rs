@@ -7,12 +7,14 @@
 mod flow;
 mod packet;
 mod stream;
+mod tcp_info;
 mod timers;
 
 pub use flow::{Endpoints, FlowInfo, SideObservables, SideStatistics};
 pub(crate) use packet::CurrentPacket;
 pub use packet::{PacketInfo, Region};
 pub use stream::{BufferInfo, PeekError};
+pub use tcp_info::TcpInfo;
 pub(crate) use timers::Timers;
 
 use crate::event::{EventCall, Place, TenantId};
