@@ -79,6 +79,7 @@ mod packet;
 mod setup;
 mod stream;
 mod tcp;
+mod tcp_info;
 mod timer;
 
 pub use configuration::{Configuration, ConfigurationError};
@@ -92,6 +93,7 @@ pub use packet::{Packet, Region};
 pub use setup::{Setup, SetupError, StreamMonitor};
 pub use stream::{BufferInfo, Fragment, Level};
 pub use tcp::{EndReason, TcpFlags, TcpState};
+pub use tcp_info::{Negotiated, RoundTrip, TcpInfo};
 pub use timer::{PendingTimer, Tick, Timer};
 
 /// What nearly every middlebox uses.

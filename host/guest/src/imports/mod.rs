@@ -9,6 +9,7 @@ mod log;
 mod packet;
 mod start;
 mod stream;
+mod tcp_info;
 mod timer;
 mod words;
 
