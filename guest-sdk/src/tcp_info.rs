@@ -78,7 +78,8 @@ pub struct TcpInfo {
     pub data_segments_out: u64,
     /// Segments with payload that arrived.
     pub data_segments_in: u64,
-    /// Segments with payload, SYN or FIN that ACKs or SACK blocks which arrived cover.
+    /// Segments with payload, SYN or FIN that ACKs or SACK blocks which arrived cover, and those reported as
+    /// duplicates.
     pub delivered: u64,
     /// Round trips of the connection; `None` before a segment of this side was timed.
     pub round_trip: Option<RoundTrip>,

@@ -11,6 +11,7 @@ mod engine {
     mod honest;
     mod host;
     mod hostile;
+    mod kernel_info;
     mod kernel_states;
     mod kernel_truth;
     mod load;

@@ -12,8 +12,8 @@ const SACK: u8 = 5;
 
 /// The blocks of one segment, in its order: the first may report a duplicate (RFC 2883).
 ///
-/// Read only where somebody wants them; [`TcpOptions`](crate::TcpOptions) has what every segment is asked for. As there,
-/// the last option counts if there are several, and one whose length is no multiple of a block's does not.
+/// Read only where somebody wants them; [`TcpOptions`](crate::TcpOptions) has what every segment is asked for. As
+/// there, the last option counts if there are several, and one whose length is no multiple of a block's does not.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct SackBlocks {
     blocks: [(SeqNumber, SeqNumber); BLOCKS_MAX],

@@ -39,8 +39,8 @@ impl Engine {
         account.observe(&Observed { sender, tcp, ip_len, class, now });
     }
 
-    /// The current packet, a segment of a flow that is in the flow's account, reaches its receiver: the handlers at hook
-    /// `sender` have run.
+    /// The current packet, a segment of a flow that is in the flow's account, reaches its receiver: the handlers at
+    /// hook `sender` have run.
     #[inline]
     pub(super) fn arrive(&mut self, index: u32, sender: Side, tcp: &TcpHeader, class: Class) {
         if !self.view.flows.get(index).and_then(Flow::account).is_some_and(Account::has_hosts) {

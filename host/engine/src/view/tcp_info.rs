@@ -24,8 +24,8 @@ const RTO_VARIANCE_MIN: u64 = 200_000_000;
 /// Longest retransmission timeout: `TCP_RTO_MAX` of Linux.
 const RTO_MAX: u64 = 120_000_000_000;
 
-/// What one side knows of its connection, by what has reached it; see `tcp-info` in the WIT. Times are nanoseconds, ages
-/// those at the time of the event.
+/// What one side knows of its connection, by what has reached it; see `side-tcp-info` in the WIT. Times are
+/// nanoseconds, ages those at the time of the event.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TcpInfo {
     /// `tcpi_state`, by RFC 9293.
@@ -76,8 +76,8 @@ impl TcpInfo {
 }
 
 impl View {
-    /// What a side knows of its connection at the moment of the event, whatever the monitor's level. At hook `sender` the
-    /// packet counts for its sender alone.
+    /// What a side knows of its connection at the moment of the event, whatever the monitor's level. At hook `sender`
+    /// the packet counts for its sender alone.
     ///
     /// # Errors
     ///
@@ -118,7 +118,8 @@ impl TcpInfo {
             rto: if is_measured { timeout(rtt, beyond.variation) } else { RTO_INITIAL },
             send_mss: send_mss(offered, heard, has_timestamps),
             receive_mss: knowledge.counts.payload_in_max,
-            advertised_mss: offered.map_or(0, |offer| u32::from(offer.mss.unwrap_or(MSS_DEFAULT))),
+            advertised_mss: offered
+                .map_or(0, |own| segment_size(own.mss.unwrap_or(MSS_DEFAULT), has_timestamps)),
             knowledge,
             last_data_sent: age(times.data_sent),
             last_ack_sent: age(times.ack_sent),
@@ -137,14 +138,18 @@ fn timeout(rtt: u64, variation: u64) -> u64 {
     rtt.saturating_add(variation.saturating_mul(4).max(RTO_VARIANCE_MIN)).min(RTO_MAX)
 }
 
-/// What it may send in one segment: no more than its peer takes, and than it takes itself, for that is what its own link
-/// carries; less the timestamps.
+/// What it may send in one segment: no more than its peer takes, and than it takes itself, for that is what its own
+/// link carries; less the timestamps.
 fn send_mss(offered: Option<Offer>, heard: Option<Offer>, has_timestamps: bool) -> u32 {
     let Some(heard) = heard else { return 0 };
     let taken = heard.mss.unwrap_or(MSS_DEFAULT);
     let own = offered.and_then(|offer| offer.mss).unwrap_or(u16::MAX);
-    let options = if has_timestamps { TIMESTAMPS_LEN } else { 0 };
-    u32::from(taken.min(own)).saturating_sub(options)
+    segment_size(taken.min(own), has_timestamps)
+}
+
+/// Payload of a segment with this MSS.
+fn segment_size(mss: u16, has_timestamps: bool) -> u32 {
+    u32::from(mss).saturating_sub(if has_timestamps { TIMESTAMPS_LEN } else { 0 })
 }
 
 #[cfg(test)]

@@ -96,8 +96,8 @@ impl Flight {
         self.segments.drain(..whole).map(told).fold(0, u32::saturating_add)
     }
 
-    /// The peer acknowledged the bytes from `start` to `end` selectively; the last of them is a FIN if `fin` lies there.
-    /// Gives how many segments this is the first word of.
+    /// The peer acknowledged the bytes from `start` to `end` selectively; the last of them is a FIN if `fin` lies
+    /// there. Gives how many segments this is the first word of.
     pub(super) fn acknowledge_block(&mut self, start: i64, end: i64, fin: Option<i64>) -> u32 {
         let mut told: u32 = 0;
         for segment in self.segments.iter_mut().filter(|segment| segment.lies_within(start, end)) {

@@ -53,7 +53,8 @@ pub struct HostCounts {
     pub bytes_sent: u64,
     /// Those of them that lie below the furthest sent before.
     pub bytes_retransmitted: u64,
-    /// Its segments, SYN and FIN included, that its peer acknowledged, in order or selectively.
+    /// Its segments, SYN and FIN included, that its peer acknowledged, in order or selectively, or reported as
+    /// duplicates.
     pub delivered: u64,
     /// Segments with payload, SYN or FIN of which some lies below the furthest sent before.
     pub retransmissions: u32,
@@ -174,10 +175,11 @@ impl Host {
         if tcp.payload_len > 0 {
             self.counts.data_segments_in = self.counts.data_segments_in.saturating_add(1);
         }
-        if matches!(class, Class::Refuse(_)) {
+        // A probe for life lies before the window: it is answered, and nothing in it is looked at.
+        if matches!(class, Class::Refuse(_) | Class::KeepAlive) {
             return;
         }
-        if tcp.payload_len > 0 && class != Class::KeepAlive {
+        if tcp.payload_len > 0 {
             self.times.data_received = Some(now);
             self.counts.payload_in_max = self.counts.payload_in_max.max(tcp.payload_len);
         }
@@ -211,6 +213,8 @@ impl Host {
         if is_told(self.offered) && is_told(self.heard) {
             if reports_duplicate(&blocks, tcp.ack) {
                 self.counts.duplicate_reports = self.counts.duplicate_reports.saturating_add(1);
+                // As in Linux: what was sent again in vain was delivered, too (`tcp_dsack_seen`).
+                told = u32::from(self.counts.duplicate_reports <= self.counts.retransmissions);
             }
             for (start, end) in blocks.as_slice() {
                 let (start, end) = (own.position(*start), own.position(*end));
