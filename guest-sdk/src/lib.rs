@@ -80,6 +80,7 @@ mod ready;
 mod setup;
 mod stream;
 mod tcp;
+mod tcp_info;
 mod timer;
 
 pub use configuration::{Configuration, ConfigurationError};
@@ -94,6 +95,7 @@ pub use ready::{ReadyFlow, ReadyFlows};
 pub use setup::{Setup, SetupError, StreamMonitor};
 pub use stream::{BufferInfo, Fragment, Level};
 pub use tcp::{EndReason, TcpFlags, TcpState};
+pub use tcp_info::{Negotiated, RoundTrip, TcpInfo};
 pub use timer::{PendingTimer, Tick, Timer};
 
 /// What nearly every middlebox uses.

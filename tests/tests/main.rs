@@ -11,6 +11,7 @@ mod engine {
     mod honest;
     mod host;
     mod hostile;
+    mod kernel_info;
     mod kernel_states;
     mod kernel_truth;
     mod levels;
@@ -27,6 +28,7 @@ mod engine {
     mod state_model;
     mod state_walk;
     mod tap;
+    mod tcp_info;
     mod tenants;
     mod workers;
     mod wraparound;

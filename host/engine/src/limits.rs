@@ -120,6 +120,12 @@ pub const HISTORY_SCALE: u32 = 10;
 /// they turn up later.
 pub const RECORD_HOLES: usize = 32;
 
+/// Segments of each direction under way that the account of a connection tells apart.
+///
+/// A sender of one-byte segments that nobody acknowledges makes as many as its peer's window has bytes. Beyond that,
+/// neighbours are counted together: their number stays right, and is not less before all of them are acknowledged.
+pub const FLIGHT_SEGMENTS: usize = 64;
+
 /// Networks with overlap rules of their own. They are looked through when a flow begins.
 pub const SYSTEM_PREFIXES: usize = 256;
 

@@ -9,6 +9,8 @@ mod loading;
 #[cfg(test)]
 mod starting;
 #[cfg(test)]
+mod tcp_info;
+#[cfg(test)]
 mod telling;
 #[cfg(test)]
 mod worker;

@@ -7,6 +7,7 @@ const MONITOR: &str = r#"
 (import "sluice:middlebox/monitor@0.1.0" "open-stream" (func $open (param i32 i32 i32 i32)))
 (import "sluice:middlebox/monitor@0.1.0" "observe" (func $observe (param i32 i32)))
 (import "sluice:middlebox/flow@0.1.0" "observables" (func $observables (param i32 i32)))
+(import "sluice:middlebox/flow@0.1.0" "tcp-info" (func $info (param i32 i32)))
 (import "sluice:middlebox/event@0.1.0" "define"
   (func $define-any (param i32 i32 i32 i32 i64 i32 i32 i32 i32 i32)))
 (import "sluice:middlebox/event@0.1.0" "register" (func $register (param i32 i32 i32 i32 i32)))
@@ -78,8 +79,9 @@ fn in_start_there_is_neither_flow_nor_packet() {
         ("(call $peek (i32.const 0) (i32.const -1) (i32.const 64))", 16),
         ("(call $context (i64.const 1) (i32.const 64))", 4),
         ("(call $observables (i32.const 0) (i32.const 64))", 8),
+        ("(call $info (i32.const 1) (i32.const 64))", 8),
     ]);
-    assert_eq!(answers, "ABBB");
+    assert_eq!(answers, "ABBBB");
 }
 
 #[test]

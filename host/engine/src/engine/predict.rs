@@ -63,6 +63,7 @@ impl Engine {
         if let Some(flow) = self.view.flows.get_mut(index) {
             tcp::hear(flow, sender, tcp);
         }
+        self.arrive(index, sender, tcp, Class::Accept);
         self.raise_packet_in(&segment, Hook::Receiver, offset, handler);
         self.settle(Some(index), handler);
         if tcp.payload_len > 0 {

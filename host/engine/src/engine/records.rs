@@ -1,12 +1,12 @@
 //! The accounts of connections, and the records made of them.
 
-use sluice_wire::TcpHeader;
+use sluice_wire::{SackBlocks, TcpHeader};
 
 use super::sight::Clue;
 use super::{Engine, Records};
 use crate::Side;
 use crate::event::Handler;
-use crate::flow::{ConnRecord, Observed};
+use crate::flow::{Account, Arrival, ConnRecord, Flow, Observed};
 use crate::tcp::Class;
 
 impl Engine {
@@ -15,9 +15,13 @@ impl Engine {
     pub(super) fn open_account(&mut self, index: u32, sender_is_low: bool, earlier_syn: Option<&TcpHeader>) {
         let is_recorded = self.config.records == Records::Each;
         let Some(flow) = self.view.flows.get_mut(index) else { return };
-        if is_recorded || flow.attachments.iter().any(|attachment| attachment.observes) {
+        let is_observed = flow.attachments.iter().any(|attachment| attachment.observes);
+        if is_recorded || is_observed {
             let opener = if earlier_syn.is_some() { Side::Client } else { flow.side_of(sender_is_low) };
             flow.keep_account(opener);
+            if let Some(account) = flow.account_mut().filter(|_| is_observed) {
+                account.keep_hosts();
+            }
             if let (Some(syn), Some(account)) = (earlier_syn, flow.account_mut()) {
                 account.recall(syn);
             }
@@ -33,6 +37,23 @@ impl Engine {
         };
         let ip_len = self.view.packet.as_ref().map_or(0, |packet| packet.headers.ip_total_len);
         account.observe(&Observed { sender, tcp, ip_len, class, now });
+    }
+
+    /// The current packet, a segment of a flow that is in the flow's account, reaches its receiver: the handlers at
+    /// hook `sender` have run.
+    #[inline]
+    pub(super) fn arrive(&mut self, index: u32, sender: Side, tcp: &TcpHeader, class: Class) {
+        if !self.view.flows.get(index).and_then(Flow::account).is_some_and(Account::has_hosts) {
+            return;
+        }
+        let frame = self.view.packet.as_ref().and_then(|packet| self.view.frame(packet.slot));
+        let blocks = frame.map(|frame| SackBlocks::of(tcp, frame.bytes)).unwrap_or_default();
+        let now = self.view.clock;
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        let window = flow.stack(sender).window;
+        if let Some(account) = flow.account_mut() {
+            account.arrive(sender, &Arrival { tcp, blocks, window, class, now });
+        }
     }
 
     /// The checksum of the current packet is wrong. If its addresses and ports are those of a flow that is known, that

@@ -130,6 +130,7 @@ impl Engine {
         }];
         let segment = Segment { index, sender, tcp, now: self.view.clock, class: Class::Refuse(reason) };
         self.run(&segment.pass(Hook::Sender, None, &raised), handler);
+        self.arrive(index, sender, tcp, segment.class);
     }
 
     /// Notes with the current packet who sent it and where its payload lies.
@@ -234,6 +235,7 @@ impl Engine {
 
     pub(super) fn run_receiver(&mut self, segment: &Segment<'_>, is_first: bool, handler: &mut dyn Handler) {
         let Segment { index, sender, tcp, now, .. } = *segment;
+        self.arrive(index, sender, tcp, segment.class);
         let deadline = now.after(self.config.timeouts.gap_grace);
         let examined = self.examine(segment);
         self.mark(segment);

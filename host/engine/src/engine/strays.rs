@@ -203,6 +203,9 @@ impl Engine {
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let mishaps = flow.mishaps_mut(sender);
         mishaps.refused = mishaps.refused.saturating_sub(1);
+        if let Some(account) = flow.account_mut() {
+            account.forget_ignored(sender, &tcp);
+        }
         let captured_len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         self.view.packet =
             Some(CurrentPacket { slot: SLOT, headers, offset: 0, sender, wire_len, captured_len, time });

@@ -13,8 +13,8 @@ mod slab;
 mod table;
 mod wheel;
 
-pub(crate) use account::Observed;
-pub use account::{Account, History, Observables, RoundTrips};
+pub use account::{Account, History, HostCounts, Knowledge, LastTimes, Observables, Offer, RoundTrips};
+pub(crate) use account::{Arrival, Observed};
 pub use attachment::Attachment;
 pub(crate) use attachment::Ready;
 pub(crate) use entry::Keeps;

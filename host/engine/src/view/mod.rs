@@ -11,6 +11,7 @@ mod later;
 mod levels;
 mod packet;
 mod stream;
+mod tcp_info;
 mod timers;
 
 pub use flow::{Endpoints, FlowInfo, SideObservables, SideStatistics};
@@ -18,6 +19,7 @@ pub(crate) use later::{Later, Listed, PutOff};
 pub(crate) use packet::CurrentPacket;
 pub use packet::{PacketInfo, Region};
 pub use stream::{BufferInfo, PeekError};
+pub use tcp_info::TcpInfo;
 pub(crate) use timers::Timers;
 
 use smallvec::SmallVec;

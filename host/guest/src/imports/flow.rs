@@ -117,6 +117,9 @@ pub(super) fn define(interface: &mut LinkerInstance<'_, Host>) -> wasmtime::Resu
     function(interface, "observables", |host, (side,): (SideName,)| {
         observables(host, side.into()).map_err(number)
     })?;
+    function(interface, "tcp-info", |host, (side,): (SideName,)| {
+        super::tcp_info::tcp_info(host, side.into()).map_err(number)
+    })?;
     function(interface, "set-user-context", |host, (value,): (u64,)| {
         host.view.set_user_context(value).map_err(number)
     })?;

@@ -11,6 +11,7 @@ mod log;
 mod monitor;
 mod packet;
 mod stream;
+mod tcp_info;
 mod timer;
 mod words;
 

@@ -57,7 +57,7 @@ pub(super) struct End {
     pub(super) phase: Phase,
     /// The phase before.
     pub(super) left: Phase,
-    start: SeqNumber,
+    pub(super) start: SeqNumber,
     /// Behind the last that it sent.
     pub(super) sent: i64,
     /// Behind the last that its peer acknowledged.

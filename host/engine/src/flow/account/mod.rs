@@ -8,16 +8,23 @@
 //! A flow has an account if the operator wants records ([`Config::records`](crate::Config)) or a monitor observables.
 
 mod end;
+mod flight;
 mod history;
+mod host;
+mod knowledge;
 mod phases;
 mod rtt;
 mod seen;
 mod strays;
 
-use sluice_wire::{TcpFlags, TcpHeader};
+use sluice_wire::{SackBlocks, TcpFlags, TcpHeader};
 
 use self::end::{End, Phase, STRIDE_MAX};
 pub use self::history::History;
+pub(crate) use self::host::Arrival;
+use self::host::Host;
+pub use self::host::{HostCounts, LastTimes, Offer};
+pub use self::knowledge::Knowledge;
 pub use self::rtt::RoundTrips;
 use super::ConnState;
 use crate::tcp::{Class, RefuseReason};
@@ -70,6 +77,8 @@ pub struct Account {
     history: History,
     last: Nanos,
     is_written: bool,
+    /// What each host knows, where a monitor asked for observables: records do not need it.
+    hosts: Option<Box<[Host; 2]>>,
 }
 
 impl Account {
@@ -79,7 +88,7 @@ impl Account {
         if opener == Side::Server {
             history.add(b'^');
         }
-        Self { ends: Side::BOTH.map(End::new), history, last: now, is_written: false }
+        Self { ends: Side::BOTH.map(End::new), history, last: now, is_written: false, hosts: None }
     }
 
     /// What happened, in letters.
@@ -139,6 +148,13 @@ impl Account {
         client.packets = 0;
         // When it passed is not known any more.
         client.timed.cancel();
+        // Nor does it count for the server, which has heard it.
+        let window = u32::from(syn.window);
+        self.arrive(
+            sender,
+            &Arrival { tcp: syn, blocks: SackBlocks::default(), window, class: Class::Accept, now },
+        );
+        self.forget_ignored(sender, syn);
     }
 
     /// Takes a packet of the connection into account.
@@ -162,8 +178,12 @@ impl Account {
         let is_attempt = (own.phase == Phase::SynSent || own.is_unsure)
             && matches!(peer.phase, Phase::Inactive | Phase::Partial);
         own.is_unsure |= is_refused && is_attempt;
-        if !is_refused || is_attempt || strays::agree(own, peer, packet, &mut self.history) {
+        let counts = !is_refused || is_attempt || strays::agree(own, peer, packet, &mut self.history);
+        if counts {
             take(own, peer, packet, &mut self.history);
+        }
+        if let Some(hosts) = &mut self.hosts {
+            hosts[sender.index()].send(own, tcp, ip_len, counts, now);
         }
     }
 }
@@ -254,5 +274,10 @@ mod tests {
     #[test]
     fn an_account_fits_into_768_bytes() {
         assert!(size_of::<Account>() <= 768, "{}", size_of::<Account>());
+    }
+
+    #[test]
+    fn what_both_hosts_know_fits_into_640_bytes() {
+        assert!(size_of::<[Host; 2]>() <= 640, "{}", size_of::<[Host; 2]>());
     }
 }
