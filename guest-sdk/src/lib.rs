@@ -78,6 +78,7 @@ mod observables;
 mod packet;
 mod setup;
 mod stream;
+pub mod table;
 mod tcp;
 mod timer;
 
