@@ -12,7 +12,8 @@ use sluice::prelude::*;
 use sluice::{Endpoints, Repetition};
 use subscribers::Subscribers;
 
-/// Subscribers with a row of their own unless `subscribers_max` says otherwise: about 8 MiB, and as much for the table.
+/// Subscribers with a row of their own unless `subscribers_max` says otherwise: 28 MiB with the table, less than half
+/// of what a guest may have.
 const SUBSCRIBERS_DEFAULT: usize = 32_768;
 
 #[derive(Default)]
