@@ -4,7 +4,7 @@ use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use crate::Error;
 use crate::bindings::sluice::middlebox::flow as raw;
-use crate::kind::Side;
+use crate::kind::{Direction, Side};
 use crate::tcp::{EndReason, TcpState};
 
 /// A flow as it can be remembered between calls: opaque, unique while the process runs.
@@ -120,6 +120,17 @@ pub struct Endpoints {
     pub vlan_outer: Option<u16>,
     /// Id of the inner VLAN.
     pub vlan_inner: Option<u16>,
+}
+
+impl Endpoints {
+    /// Who sends in `direction`, and to whom.
+    #[must_use]
+    pub const fn sender_and_receiver(&self, direction: Direction) -> (SocketAddr, SocketAddr) {
+        match direction {
+            Direction::ToServer => (self.client, self.server),
+            Direction::ToClient => (self.server, self.client),
+        }
+    }
 }
 
 /// A flow as a whole.

@@ -4,12 +4,7 @@
 //! A filter compares each retransmission with what the host still holds of the stream; its callback sees only those
 //! that lie.
 
-mod mismatch;
-
-use mismatch::{Mismatch, hex, printable};
-use sluice::json::Object;
 use sluice::prelude::*;
-use sluice::{Fragment, Region};
 
 #[derive(Default)]
 struct FakeRexmit {
@@ -44,7 +39,7 @@ impl FakeRexmit {
     }
 
     fn is_fake(&self, event: &Event) -> Result<bool, Error> {
-        Ok(mismatch(event)?.is_some())
+        Ok(event.repetition()?.difference.is_some())
     }
 
     /// Reports the first one of each stream, and counts the others.
@@ -55,71 +50,14 @@ impl FakeRexmit {
         if event.user_context() & reported != 0 {
             return Ok(());
         }
-        let Some(mismatch) = mismatch(event)? else { return Ok(()) };
+        let Some(difference) = event.repetition()?.difference else { return Ok(()) };
         event.flow().set_user_context(event.user_context() | reported)?;
         self.streams += 1;
 
-        let endpoints = event.flow().endpoints()?;
-        let (direction, from, to) = match event.direction() {
-            Direction::ToServer => ("to_server", endpoints.client, endpoints.server),
-            Direction::ToClient => ("to_client", endpoints.server, endpoints.client),
-        };
-        let Mismatch { offset, length, before, after } = &mismatch;
-        report!(
-            "{from} > {to} offset {offset} length {length}: {} \"{}\" came again as {} \"{}\"\n",
-            hex(before),
-            printable(before),
-            hex(after),
-            printable(after),
-        );
-        let body = Object::new()
-            .string("type", "stream")
-            .string("event", "stream.reassembly_overlap_different_data")
-            .string("direction", direction)
-            .number("stream_offset", *offset)
-            .number("length", *length as u64)
-            .string("original", &hex(before))
-            .string("original_printable", &printable(before))
-            .string("repeated", &hex(after))
-            .string("repeated_printable", &printable(after));
+        let (from, to) = event.flow().endpoints()?.sender_and_receiver(event.direction());
+        report!("{from} > {to} {difference}\n");
         // What exceeds the operator's limits is counted by the host; the report has it all the same.
-        let _counted_by_the_host = log::event("anomaly", &body);
+        let _counted_by_the_host = log::event("anomaly", &difference.anomaly(event.direction()));
         Ok(())
     }
-}
-
-/// The first range in which the packet differs from what the host holds of the stream: where only a part of the
-/// packet came before, that part is compared.
-fn mismatch(event: &Event) -> Result<Option<Mismatch>, Error> {
-    // A repeated SYN or FIN has no bytes to compare, and a deadline has no packet.
-    if event.length() == 0 || !event.has_packet() {
-        return Ok(None);
-    }
-    let packet = event.packet()?;
-    // The payload of a flow picked up in mid-stream may begin before the stream: where is not known then.
-    if event.partial() && packet.offset == 0 {
-        return Ok(None);
-    }
-    let flow = event.flow();
-    let direction = event.direction();
-    let next = flow.buffer_info(direction)?.next;
-    // A keep-alive may carry one byte of garbage just before the next expected one (RFC 9293 section 3.8.4).
-    if packet.payload_length == 1 && packet.offset.saturating_add(1) == next {
-        return Ok(None);
-    }
-
-    let (mut payload, mut held) = (Vec::new(), Vec::new());
-    let payload = event.packet_bytes(Region::Payload, 0, packet.payload_captured, &mut payload)?;
-    let repeated = Fragment { offset: packet.offset, length: payload.len() as u64 };
-    for fragment in flow.fraginfo(direction)? {
-        let Some(overlap) = fragment.overlap(repeated) else { continue };
-        let length = u32::try_from(overlap.length).unwrap_or(u32::MAX);
-        let held = flow.peek_at(direction, overlap.offset, length, &mut held)?;
-        let skip = usize::try_from(overlap.offset - repeated.offset).unwrap_or(usize::MAX);
-        let again = payload.get(skip..).unwrap_or_default();
-        if let Some(mismatch) = Mismatch::between(overlap.offset, held, again) {
-            return Ok(Some(mismatch));
-        }
-    }
-    Ok(None)
 }

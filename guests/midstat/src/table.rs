@@ -1,6 +1,5 @@
 //! The table of connections as text.
 
-use core::fmt::Write as _;
 use core::net::SocketAddr;
 
 use sluice::{EndReason, TcpState};
@@ -92,29 +91,8 @@ pub(crate) fn table(mut rows: Vec<Row>, columns: Columns) -> String {
     rows.sort_by_key(|row| (row.start_ns, row.client, row.server));
     let paths: &[&str] = if columns == Columns::Path { &PATH_HEADINGS } else { &[] };
     let headings: Vec<String> = HEADINGS.iter().chain(paths).map(|heading| (*heading).to_owned()).collect();
-    let mut widths = vec![0; headings.len()];
     let cells: Vec<Vec<String>> = core::iter::once(headings).chain(rows.iter().map(Row::cells)).collect();
-    for line in &cells {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = cell.len().max(*width);
-        }
-    }
-    let mut text = String::new();
-    for line in &cells {
-        let begin = text.len();
-        for (column, (cell, width)) in line.iter().zip(widths.iter().copied()).enumerate() {
-            let gap = if text.len() == begin { "" } else { "  " };
-            // A string takes everything.
-            let _never_fails = if is_number(column) {
-                write!(text, "{gap}{cell:>width$}")
-            } else {
-                write!(text, "{gap}{cell:<width$}")
-            };
-        }
-        text.truncate(text.trim_end().len());
-        text.push('\n');
-    }
-    text
+    sluice::table::aligned(&cells, is_number)
 }
 
 #[cfg(test)]

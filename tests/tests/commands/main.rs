@@ -1,6 +1,8 @@
 //! Tests of the program as people call it: arguments in, exit code, text and files out.
 
 #[cfg(test)]
+mod accounting;
+#[cfg(test)]
 mod building;
 #[cfg(test)]
 mod conflicts;

@@ -27,7 +27,7 @@ fn same_text(found: &str, expected: &str) {
 #[test]
 fn each_guest_reports_what_is_in_the_sample() {
     let here = Folder::new("reports");
-    for guest in ["midstat", "http-log", "fake-rexmit", "byte-reader"] {
+    for guest in ["midstat", "http-log", "fake-rexmit", "byte-reader", "abacus"] {
         let outcome = here.sluice(&format!("run -q -r SAMPLE @{guest}")).well();
         same_text(&outcome.out, &expected(guest));
         assert_eq!(outcome.err, "", "{guest}");
