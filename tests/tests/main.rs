@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod engine {
+    mod burst_end;
     mod clock;
     mod corpus;
     mod evasion;
@@ -18,6 +19,7 @@ mod engine {
     mod load;
     mod model;
     mod observables;
+    mod outside;
     mod overlap;
     mod record_rules;
     mod records;

@@ -16,6 +16,9 @@ impl Ready {
     /// That it has ended.
     pub(crate) const ENDED: Self = Self(4);
 
+    /// That it is on its way to the tenant: a flow that ends while it is listed is in the list twice.
+    pub(crate) const ON_ITS_WAY: Self = Self(8);
+
     /// Whether all of `other` is in it.
     pub(crate) const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
