@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod engine {
     mod clock;
+    mod company;
     mod corpus;
     mod evasion;
     mod fragments;

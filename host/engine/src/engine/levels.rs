@@ -8,7 +8,7 @@
 use super::Engine;
 use crate::Direction;
 use crate::event::Handler;
-use crate::flow::{EndReason, Flow};
+use crate::flow::{EndReason, Flow, Kib};
 use crate::reassembly::Level;
 
 /// What the monitors of a flow need together.
@@ -64,7 +64,8 @@ impl Engine {
             for direction in Direction::BOTH {
                 let level = &mut needs.levels[direction.index()];
                 *level = attachment.level(direction).max(*level);
-                needs.retains |= attachment.reads(direction) && monitor.wants_retention();
+                needs.retains |=
+                    attachment.reads(direction) && attachment.retains[direction.index()] != Kib::NONE;
             }
         }
         needs
@@ -85,8 +86,9 @@ impl Engine {
     }
 
     fn set_level(&mut self, index: u32, direction: Direction, level: Level, handler: &mut dyn Handler) {
-        // Also where the level stays: who read on may have been the one that kept bytes from being forgotten.
-        self.settle_stream(index, direction);
+        // Also where the level stays: who read on may have been the one that kept bytes from being forgotten. What the
+        // others may see moves on with the stream alone: it does not depend on who else changes what.
+        self.keep_wanted(index, direction, None);
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let stream = flow.stream_mut(direction);
         let before = std::mem::replace(&mut stream.level, level);

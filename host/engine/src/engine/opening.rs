@@ -9,7 +9,7 @@ use super::{Engine, PickUp};
 use crate::event::Handler;
 use crate::flow::{Attachment, EndReason, Flow};
 use crate::tcp::acknowledges_syn;
-use crate::{Direction, Nanos, Side, Sides};
+use crate::{Direction, Nanos, Side};
 
 /// What a segment finds in the flow table.
 pub(super) enum Found {
@@ -106,16 +106,7 @@ impl Engine {
                 continue;
             }
             tenant.counters.flows += 1;
-            attachments.push(Attachment {
-                monitor: number,
-                tenant: monitor.tenant,
-                levels: [monitor.level; 2],
-                stopped: Sides::NONE,
-                observes: monitor.observes,
-                cursor: [0; 2],
-                floor: [0; 2],
-                user_context: 0,
-            });
+            attachments.push(monitor.attachment(number));
         }
         let Some(flow) = self.view.flows.get(index) else { return };
         let rules = Direction::BOTH.map(|direction| self.rules(flow, direction));

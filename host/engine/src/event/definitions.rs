@@ -6,6 +6,7 @@ use std::fmt;
 
 use crate::Refusal;
 use crate::event::{EventKind, Hook};
+use crate::flow::Want;
 use crate::limits::{
     EVENTS_PER_TENANT, MONITORS_PER_TENANT, NAME_BYTES, REGISTRATIONS_PER_TENANT, TIMERS_PER_TENANT,
 };
@@ -37,8 +38,8 @@ pub struct UserEvent {
 pub struct MonitorSpec {
     /// Which flows; `None` for all.
     pub filter: Option<Box<dyn Predicate>>,
-    /// How much is done for both directions.
-    pub level: Level,
+    /// What it wants of each direction, by [`Direction::index`](crate::Direction::index).
+    pub wants: [Want; 2],
     /// Whether its flows keep what [`View::observables`](crate::View::observables) tells.
     pub observes: bool,
 }
@@ -47,7 +48,7 @@ impl fmt::Debug for MonitorSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MonitorSpec")
             .field("filtered", &self.filter.is_some())
-            .field("level", &self.level)
+            .field("wants", &self.wants)
             .finish()
     }
 }
@@ -97,7 +98,7 @@ impl Definitions {
     /// [`Refusal::TooMany`] when the tenant has its share.
     pub fn open_stream(&mut self, filter: Option<Box<dyn Predicate>>, level: Level) -> Result<u32, Refusal> {
         let number = next_number(self.monitors.len(), MONITORS_PER_TENANT)?;
-        self.monitors.push(MonitorSpec { filter, level, observes: false });
+        self.monitors.push(MonitorSpec { filter, wants: [Want::of(level); 2], observes: false });
         Ok(number)
     }
 
@@ -110,6 +111,12 @@ impl Definitions {
         let place = usize::try_from(monitor).map_err(|_| Refusal::BadId)?;
         self.monitors.get_mut(place).ok_or(Refusal::BadId)?.observes = true;
         Ok(())
+    }
+
+    /// What a monitor wants of each direction, to change.
+    pub(super) fn wants_of(&mut self, monitor: u32) -> Option<&mut [Want; 2]> {
+        let place = usize::try_from(monitor).ok()?;
+        self.monitors.get_mut(place).map(|monitor| &mut monitor.wants)
     }
 
     /// Defines an event and gives its number; the same definition twice gives the same number.

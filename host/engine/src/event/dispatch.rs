@@ -144,12 +144,7 @@ impl Pass<'_> {
             if from == until {
                 continue;
             }
-            let is_of_bytes = needs_bytes(raised);
-            let (offset, length) = match view.clip(self.direction, raised.offset, raised.length) {
-                Some(part) if is_of_bytes => part,
-                None if is_of_bytes => continue,
-                _ => (raised.offset, raised.length),
-            };
+            let Some((offset, length)) = view.shown(raised, self.direction) else { continue };
             let call = EventCall {
                 kind: raised.kind.number(),
                 place: Place(base.place).with_reason(raised.reason).0,
@@ -160,20 +155,6 @@ impl Pass<'_> {
             walk(&monitor.forest, monitor.tenant, (from, until), call, view, handler, wishes)?;
         }
         Ok(())
-    }
-}
-
-/// Whether the event exists only for monitors that want reassembled bytes.
-const fn needs_bytes(raised: &Raised) -> bool {
-    match raised.kind {
-        EventKind::Conflict | EventKind::NewData | EventKind::Gap | EventKind::Error => true,
-        // Without bytes to compare with, only a SYN or FIN is known to be a repetition.
-        EventKind::Rexmit => raised.length > 0,
-        EventKind::PacketIn
-        | EventKind::ConnStart
-        | EventKind::StateChange
-        | EventKind::ConnEnd
-        | EventKind::Orphan => false,
     }
 }
 

@@ -7,6 +7,7 @@ mod forest;
 mod handler;
 mod kind;
 mod monitor;
+mod wants;
 
 pub use call::{EventCall, Place};
 pub use definitions::{

@@ -1,14 +1,15 @@
 //! Monitors of all tenants, in chain order.
 
 use super::{Definitions, EventKind, Forest, Hook, MonitorSpec, Predicate, TenantId, interest_bit};
-use crate::reassembly::Level;
+use crate::Sides;
+use crate::flow::{Attachment, Kib, Want};
 
 /// A monitor of TCP streams.
 pub(crate) struct Monitor {
     /// Whose it is.
     pub(crate) tenant: TenantId,
-    /// How much is done for its flows.
-    pub(crate) level: Level,
+    /// What it wants of each direction of its flows.
+    wants: [Want; 2],
     /// What its flows invoke.
     pub(crate) forest: Forest,
     /// Whether it asked for observables.
@@ -24,11 +25,24 @@ impl Monitor {
         self.is_alive && self.filter.as_mut().is_none_or(|filter| filter.matches(datagram))
     }
 
-    /// Whether bytes must be kept behind the readers, to compare retransmissions with.
-    pub(crate) fn wants_retention(&self) -> bool {
+    /// Its record with a flow that begins.
+    pub(crate) fn attachment(&self, number: u16) -> Attachment {
         let kinds = interest_bit(EventKind::Rexmit, Hook::Receiver)
             | interest_bit(EventKind::Conflict, Hook::Receiver);
-        self.level == Level::Full && self.forest.interest() & kinds != 0
+        // Retransmissions are compared with what is kept behind the readers.
+        let usual = if self.forest.interest() & kinds != 0 { Kib::OPERATORS } else { Kib::NONE };
+        Attachment {
+            monitor: number,
+            tenant: self.tenant,
+            levels: self.wants.map(|want| want.level),
+            stopped: Sides::NONE,
+            observes: self.observes,
+            sizes: self.wants.map(|want| want.size),
+            retains: self.wants.map(|want| want.retain.unwrap_or(usual)),
+            cursor: [0; 2],
+            floor: [0; 2],
+            user_context: 0,
+        }
     }
 }
 
@@ -36,7 +50,7 @@ impl std::fmt::Debug for Monitor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Monitor")
             .field("tenant", &self.tenant)
-            .field("level", &self.level)
+            .field("wants", &self.wants)
             .finish_non_exhaustive()
     }
 }
@@ -56,8 +70,8 @@ impl Monitors {
             return false;
         }
         for (spec, forest) in definitions.into_monitors().into_iter().zip(forests) {
-            let MonitorSpec { filter, level, observes } = spec;
-            self.list.push(Monitor { tenant, level, forest, observes, is_alive: true, filter });
+            let MonitorSpec { filter, wants, observes } = spec;
+            self.list.push(Monitor { tenant, wants, forest, observes, is_alive: true, filter });
         }
         true
     }
