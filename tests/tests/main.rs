@@ -4,6 +4,7 @@
 mod engine {
     mod burst_end;
     mod clock;
+    mod company;
     mod corpus;
     mod evasion;
     mod fragments;
