@@ -69,6 +69,7 @@ mod error;
 mod event;
 #[doc(hidden)]
 pub mod export;
+mod filter;
 mod flow;
 pub mod json;
 mod kind;
@@ -89,6 +90,7 @@ mod timer;
 pub use configuration::{Configuration, ConfigurationError};
 pub use error::Error;
 pub use event::Event;
+pub use filter::{Native, PortRange};
 pub use flow::{Endpoints, Flow, FlowId, FlowInfo, SideStatistics};
 pub use kind::{Direction, EventId, EventKind, Hook, Side};
 pub use middlebox::{Decision, Middlebox, Outcome, Verdict};

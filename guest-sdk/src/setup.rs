@@ -10,7 +10,7 @@ use crate::bindings::sluice::middlebox::{event as raw_event, monitor as raw_moni
 use crate::kind::{EventId, EventKind, Hook};
 use crate::middlebox::{Decision, Outcome, Verdict};
 use crate::timer::{Tick, Timer};
-use crate::{Error, Event, Level};
+use crate::{Error, Event, Level, Native};
 
 pub(crate) type Handler<M> = Box<dyn Fn(&mut M, &Event) -> Result<Verdict, Error>>;
 pub(crate) type TimerHandler<M> = Box<dyn Fn(&mut M, &Tick)>;
@@ -95,6 +95,24 @@ impl<M: 'static> Setup<M> {
         let number = raw_event::define(name, parent.number, &filter_spec, &argument.to_le_bytes())
             .map_err(|number| refused(Error::from_number(number)))?;
         filters.push(Box::new(move |middlebox, event| happens(middlebox, event).happens()));
+        Ok(EventId { number, root: parent.root })
+    }
+
+    /// Defines an event that happens when `parent` happens and the host finds that `filter` holds, without a call into
+    /// the middlebox.
+    ///
+    /// # Errors
+    ///
+    /// As [`Setup::define`], and [`Error::BadFilter`] for a filter that means nothing or says nothing about `parent`.
+    pub fn define_native(
+        &self,
+        name: &str,
+        parent: impl Into<EventId>,
+        filter: &Native,
+    ) -> Result<EventId, SetupError> {
+        let parent = parent.into();
+        let number = raw_event::define(name, parent.number, &filter.raw(), &[])
+            .map_err(|number| SetupError::Event { name: name.into(), error: Error::from_number(number) })?;
         Ok(EventId { number, root: parent.root })
     }
 
