@@ -33,7 +33,7 @@ use crate::bindings::sluice::middlebox::event as raw;
 use crate::functions::filter_number;
 use crate::kind::EventId;
 use crate::middlebox::Decision;
-use crate::{Error, Event};
+use crate::{Error, Event, Native};
 
 /// Defines an event that happens when `parent` happens and `happens` says so: see [`Setup::define`].
 ///
@@ -79,6 +79,17 @@ pub fn define_bytes<M: 'static, D: Decision, F: Fn(&M, &Event) -> D + 'static>(
 ) -> Result<EventId, Error> {
     const { assert!(size_of::<F>() == 0, "a filter that is given later must not capture anything") };
     define_raw(name, parent.into(), &raw::Filter::Guest(filter_number(happens)?), argument)
+}
+
+/// Defines an event that happens when `parent` happens and the host finds that `filter` holds: see
+/// [`Setup::define_native`](crate::Setup::define_native). Expressions are for `start` only.
+///
+/// # Errors
+///
+/// As [`define`], [`Error::BadFilter`] for a filter that means nothing or says nothing about `parent`, and
+/// [`Error::NotAllowed`] for an expression.
+pub fn define_native(name: &str, parent: impl Into<EventId>, filter: &Native) -> Result<EventId, Error> {
+    define_raw(name, parent.into(), &filter.raw(), &[])
 }
 
 /// Makes an event below `parent` that happens only when it is [raised](EventId::raise).

@@ -173,10 +173,8 @@ impl<M: 'static> Setup<M> {
         parent: impl Into<EventId>,
         filter: &Native,
     ) -> Result<EventId, SetupError> {
-        let parent = parent.into();
-        let number = raw_event::define(name, parent.number, &filter.raw(), &[])
-            .map_err(|number| SetupError::Event { name: name.into(), error: Error::from_number(number) })?;
-        Ok(EventId { number, root: parent.root })
+        crate::events::define_native(name, parent, filter)
+            .map_err(|error| SetupError::Event { name: name.into(), error })
     }
 
     /// A handler that [`Timer::after`] calls later.
