@@ -72,6 +72,7 @@ pub mod export;
 mod flow;
 pub mod json;
 mod kind;
+mod levels;
 pub mod log;
 mod middlebox;
 mod observables;
@@ -85,7 +86,8 @@ pub use configuration::{Configuration, ConfigurationError};
 pub use error::Error;
 pub use event::Event;
 pub use flow::{Endpoints, Flow, FlowId, FlowInfo, SideStatistics};
-pub use kind::{Direction, EventId, EventKind, Hook, Side};
+pub use kind::{Direction, EventId, EventKind, Hook, Side, Sides};
+pub use levels::Overlap;
 pub use middlebox::{Decision, Middlebox, Outcome, Verdict};
 pub use observables::{RoundTrips, SideObservables};
 pub use packet::{Packet, Region};
@@ -103,6 +105,6 @@ pub mod prelude {
     };
     pub use crate::{
         Configuration, Direction, Error, Event, EventKind, Flow, FlowId, Hook, Level, Middlebox, Setup, Side,
-        Tick, Verdict, log, report,
+        Sides, Tick, Verdict, log, report,
     };
 }

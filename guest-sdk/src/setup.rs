@@ -133,7 +133,7 @@ impl<M: 'static> Setup<M> {
 /// A monitor of TCP flows, to which handlers are added.
 pub struct StreamMonitor<'a, M> {
     setup: &'a Setup<M>,
-    number: u32,
+    pub(crate) number: u32,
 }
 
 impl<M: 'static> StreamMonitor<'_, M> {
@@ -228,6 +228,12 @@ pub enum SetupError {
     Handler {
         /// The built-in event, also where the handler is for one derived from it.
         event: EventKind,
+        /// Why.
+        error: Error,
+    },
+    /// What a monitor wants of streams.
+    #[error("cannot have streams so: {error}")]
+    Stream {
         /// Why.
         error: Error,
     },

@@ -5,6 +5,7 @@
 //! with the component's when it is loaded.
 
 mod flow;
+mod levels;
 mod log;
 mod packet;
 mod start;

@@ -6,7 +6,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{LinkerInstance, WasmStr};
 
 use super::words::{HookName, LevelName};
-use super::{function, number, text};
+use super::{function, levels, number, text};
 use crate::Severity;
 use crate::host::{Host, Starting};
 use crate::limits::{FILTER_BYTES, REPORTED_CHARS};
@@ -24,7 +24,8 @@ pub(super) fn define_monitor(interface: &mut LinkerInstance<'_, Host>) -> wasmti
     function(interface, "observe", |host, (monitor,): (u32,)| {
         let observed = starting(host).and_then(|starting| starting.definitions.observe(monitor));
         observed.map_err(number)
-    })
+    })?;
+    levels::define_monitor(interface)
 }
 
 pub(super) fn define_event(interface: &mut LinkerInstance<'_, Host>) -> wasmtime::Result<()> {
@@ -46,7 +47,7 @@ pub(super) fn define_event(interface: &mut LinkerInstance<'_, Host>) -> wasmtime
     })
 }
 
-fn starting(host: &mut Host) -> Result<&mut Starting, Refusal> {
+pub(super) fn starting(host: &mut Host) -> Result<&mut Starting, Refusal> {
     host.starting.as_mut().ok_or(Refusal::NotAllowed)
 }
 
