@@ -74,6 +74,7 @@ mod flow;
 mod functions;
 pub mod json;
 mod kind;
+mod levels;
 pub mod log;
 mod middlebox;
 mod monitor;
@@ -94,7 +95,8 @@ pub use configuration::{Configuration, ConfigurationError};
 pub use error::Error;
 pub use event::Event;
 pub use flow::{Endpoints, Flow, FlowId, FlowInfo, SideStatistics};
-pub use kind::{Direction, EventId, EventKind, Hook, Side};
+pub use kind::{Direction, EventId, EventKind, Hook, Side, Sides};
+pub use levels::Overlap;
 pub use middlebox::{Decision, Middlebox, Outcome, Verdict};
 pub use monitor::{RawMonitor, StreamMonitor};
 pub use observables::{RoundTrips, SideObservables};
@@ -118,6 +120,6 @@ pub mod prelude {
     };
     pub use crate::{
         Configuration, Direction, Error, Event, EventKind, Flow, FlowId, Hook, Level, Middlebox, Setup, Side,
-        Tick, Verdict, log, report,
+        Sides, Tick, Verdict, log, report,
     };
 }
