@@ -70,6 +70,7 @@ mod event;
 pub mod events;
 #[doc(hidden)]
 pub mod export;
+mod filter;
 mod flow;
 mod functions;
 pub mod json;
@@ -94,6 +95,7 @@ mod timer;
 pub use configuration::{Configuration, ConfigurationError};
 pub use error::Error;
 pub use event::Event;
+pub use filter::{Native, PortRange};
 pub use flow::{Endpoints, Flow, FlowId, FlowInfo, SideStatistics};
 pub use kind::{Direction, EventId, EventKind, Hook, Side, Sides};
 pub use levels::Overlap;

@@ -14,7 +14,7 @@ use crate::kind::{EventId, EventKind};
 use crate::middlebox::{Decision, Outcome};
 use crate::monitor::{RawMonitor, StreamMonitor};
 use crate::timer::{Tick, Timer};
-use crate::{Error, Event, Level};
+use crate::{Error, Event, Level, Native};
 
 pub(crate) type TimerHandler<M> = Box<dyn Fn(&mut M, &Tick)>;
 
@@ -159,6 +159,24 @@ impl<M: 'static> Setup<M> {
     /// As [`Setup::define`].
     pub fn alloc(&self, name: &str, parent: impl Into<EventId>) -> Result<EventId, SetupError> {
         crate::events::alloc(name, parent).map_err(|error| SetupError::Event { name: name.into(), error })
+    }
+
+    /// Defines an event that happens when `parent` happens and the host finds that `filter` holds, without a call into
+    /// the middlebox.
+    ///
+    /// # Errors
+    ///
+    /// As [`Setup::define`], and [`Error::BadFilter`] for a filter that means nothing or says nothing about `parent`.
+    pub fn define_native(
+        &self,
+        name: &str,
+        parent: impl Into<EventId>,
+        filter: &Native,
+    ) -> Result<EventId, SetupError> {
+        let parent = parent.into();
+        let number = raw_event::define(name, parent.number, &filter.raw(), &[])
+            .map_err(|number| SetupError::Event { name: name.into(), error: Error::from_number(number) })?;
+        Ok(EventId { number, root: parent.root })
     }
 
     /// A handler that [`Timer::after`] calls later.
