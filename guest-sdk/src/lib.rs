@@ -75,6 +75,7 @@ mod flow;
 mod functions;
 pub mod json;
 mod kind;
+mod levels;
 pub mod log;
 mod middlebox;
 mod monitor;
@@ -96,7 +97,8 @@ pub use error::Error;
 pub use event::Event;
 pub use filter::{Native, PortRange};
 pub use flow::{Endpoints, Flow, FlowId, FlowInfo, SideStatistics};
-pub use kind::{Direction, EventId, EventKind, Hook, Side};
+pub use kind::{Direction, EventId, EventKind, Hook, Side, Sides};
+pub use levels::Overlap;
 pub use middlebox::{Decision, Middlebox, Outcome, Verdict};
 pub use monitor::{RawMonitor, StreamMonitor};
 pub use observables::{RoundTrips, SideObservables};
@@ -120,6 +122,6 @@ pub mod prelude {
     };
     pub use crate::{
         Configuration, Direction, Error, Event, EventKind, Flow, FlowId, Hook, Level, Middlebox, Setup, Side,
-        Tick, Verdict, log, report,
+        Sides, Tick, Verdict, log, report,
     };
 }

@@ -244,6 +244,12 @@ pub enum SetupError {
         /// Why.
         error: Error,
     },
+    /// What a monitor wants of streams.
+    #[error("cannot have streams so: {error}")]
+    Stream {
+        /// Why.
+        error: Error,
+    },
     /// Observables.
     #[error("cannot have observables: {error}")]
     Observables {
