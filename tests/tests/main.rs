@@ -7,6 +7,8 @@ mod engine {
     mod company;
     mod corpus;
     mod evasion;
+    mod events_rules;
+    mod events_stage;
     mod fragments;
     mod fuzz;
     mod gaps;
