@@ -1,9 +1,9 @@
 //! What registering, replacing, unregistering, raising and undefining mean, one rule a test. The first ones are what
 //! mOS got wrong.
 
-use sluice_engine::event::{Change, Hook, TenantId};
+use sluice_engine::event::{Change, Definitions, EventKind, Hook, TenantId};
 use sluice_engine::reassembly::Level;
-use sluice_engine::{Refusal, Side};
+use sluice_engine::{Refusal, Side, View};
 use sluice_tests::events::{Answer, Told};
 use sluice_wire::TcpFlags;
 
@@ -411,6 +411,30 @@ fn two_tenants_share_no_definitions() {
     let told = &stage.engine;
     assert!(told.events(TENANT).unwrap().events().is_empty());
     assert_eq!(told.events(TenantId(1)).unwrap().events().len(), 1);
+}
+
+#[test]
+fn undefining_shows_for_the_tenants_other_monitors_from_the_next_pass() {
+    for kind in [EventKind::PacketIn, EventKind::NewData] {
+        let mut event = 0;
+        let definitions = tenant(|own: &mut Definitions| {
+            own.open_stream(None, Level::Full).unwrap();
+            event = guest(own, kind.number(), 1);
+            own.register(0, kind.number(), RECEIVER, 1).unwrap();
+            own.register(1, event, RECEIVER, 2).unwrap();
+        });
+        let mut stage = Stage::new([definitions], |told, view: &mut View| {
+            if is(told, 1) && told.call.length > 0 {
+                let _ = view.undefine(event);
+            }
+            Answer::Yes
+        });
+        // The first event of the other monitor's set, as nothing was raised for it before.
+        stage.data(0, "a");
+        assert_eq!(stage.told(), "1 ?1 2", "{}", kind.name());
+        stage.data(0, "b");
+        assert_eq!(stage.told(), "1");
+    }
 }
 
 #[test]

@@ -104,14 +104,17 @@ impl Pass<'_> {
         }
     }
 
-    /// The monitors that the pass comes to, in order.
+    /// The monitors that the pass comes to, in order. What is walked for each is made here, not when its turn comes: an
+    /// event that a handler of another monitor undefines is still there until the pass is over.
     fn visits(&self, view: &View, monitors: &Monitors) -> SmallVec<[Visit; 1]> {
         let interest = self.interest();
         let events = |tenant: TenantId| view.tenants.get(usize::from(tenant.0));
         let Some(index) = self.flow else {
             let takers = self.takers.iter().filter_map(|number| monitors.get(*number));
             let visits = takers.filter_map(|monitor| {
-                let set = Rc::clone(events(monitor.tenant)?.of_monitor(monitor.number.into())?);
+                let events = events(monitor.tenant)?;
+                let set = Rc::clone(events.of_monitor(monitor.number.into())?);
+                events.forest(&set);
                 Some(Visit { tenant: monitor.tenant, flow: None, set })
             });
             return visits.collect();
@@ -122,6 +125,7 @@ impl Pass<'_> {
             if set.interest() & interest == 0 || !attachment.hears(self.side) {
                 return None;
             }
+            events(attachment.tenant)?.forest(set);
             Some(Visit { tenant: attachment.tenant, flow: Some((index, position)), set: Rc::clone(set) })
         });
         let mut visits: SmallVec<[Visit; 1]> = visits.collect();
