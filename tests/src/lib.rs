@@ -1,5 +1,5 @@
 //! What the tests of sluice have in common: packet scripts, bursts made by hand, a handler that reads everything, the
-//! targets of fuzzing, attacks on memory, and handlers that do what a test says.
+//! targets of fuzzing, attacks on memory, and a model of the event layer.
 #![forbid(unsafe_code)]
 
 mod cases;

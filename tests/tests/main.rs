@@ -7,6 +7,7 @@ mod engine {
     mod company;
     mod corpus;
     mod evasion;
+    mod events_model;
     mod events_rules;
     mod events_stage;
     mod fragments;
