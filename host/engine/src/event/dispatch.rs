@@ -117,19 +117,26 @@ impl Pass<'_> {
         }
     }
 
-    /// The monitors that the pass comes to, in order.
+    /// The monitors that the pass comes to, in order. What is walked for each is made here, not when its turn comes: an
+    /// event that a handler of another monitor undefines is still there until the pass is over.
     fn visits(&self, view: &View, monitors: &Monitors, interest: u32) -> SmallVec<[Visit; 4]> {
+        let events = |tenant: TenantId| view.tenants.get(usize::from(tenant.0));
         let Some(index) = self.flow else {
             let takers = self.takers.iter().filter_map(|number| monitors.get(*number));
             let visits = takers.filter_map(|monitor| {
-                let events = view.tenants.get(usize::from(monitor.tenant.0))?;
+                let events = events(monitor.tenant)?;
                 let set = Rc::clone(events.of_monitor(monitor.number.into())?);
+                events.forest(&set);
                 Some(Visit { tenant: monitor.tenant, flow: None, set })
             });
             return visits.collect();
         };
         let count = view.flows.get(index).map_or(0, |flow| flow.attachments.len());
-        let visits = (0..count).filter_map(|position| self.visit_of(view, index, position, interest));
+        let visits = (0..count).filter_map(|position| {
+            let visit = self.visit_of(view, index, position, interest)?;
+            events(visit.tenant)?.forest(&visit.set);
+            Some(visit)
+        });
         let mut visits: SmallVec<[Visit; 4]> = visits.collect();
         if self.direction == Direction::ToClient {
             visits.reverse();
