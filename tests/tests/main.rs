@@ -22,6 +22,7 @@ mod engine {
     mod levels;
     mod load;
     mod model;
+    mod mos;
     mod observables;
     mod outside;
     mod overlap;
