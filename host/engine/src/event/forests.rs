@@ -35,6 +35,10 @@ pub struct ForestCounters {
     pub refused: u64,
     /// The most that there were at once.
     pub peak: u64,
+    /// Flows and monitors that hold one.
+    pub held: u64,
+    /// The most that there were of those at once.
+    pub held_peak: u64,
 }
 
 #[derive(Debug, Default)]
@@ -103,6 +107,7 @@ impl Forests {
             None => self.insert(IForest::new(Box::default(), 0, events))?,
         };
         self.hold(number);
+        self.counters.held_peak = self.counters.held_peak.max(self.counters.held);
         Ok(number)
     }
 
@@ -110,11 +115,13 @@ impl Forests {
     pub fn inherit(&mut self, number: u32) {
         self.counters.inherited += 1;
         self.hold(number);
+        self.counters.held_peak = self.counters.held_peak.max(self.counters.held);
     }
 
     fn hold(&mut self, number: u32) {
         if let Some(place) = self.places.get_mut(number as usize) {
             place.holders += 1;
+            self.counters.held += 1;
         }
     }
 
@@ -124,6 +131,7 @@ impl Forests {
             return;
         };
         place.holders -= 1;
+        self.counters.held = self.counters.held.saturating_sub(1);
         if place.holders > 0 {
             return;
         }
@@ -423,6 +431,25 @@ mod tests {
         forests.release(more);
         forests.release(more);
         assert_eq!(forests.len(), 1, "the empty one is held by its first holder");
+    }
+
+    #[test]
+    fn holders_are_counted_and_a_change_is_no_more_of_them() {
+        let events = DefinedEvents::default();
+        let mut forests = Forests::default();
+        let monitor = forests.hold_empty(&events).unwrap();
+        forests.inherit(monitor);
+        let flow = forests.change(monitor, add(6, 1), &events).unwrap();
+        forests.inherit(monitor);
+        let held = |forests: &Forests| (forests.counters().held, forests.counters().held_peak);
+        assert_eq!(held(&forests), (3, 3));
+        forests.change(flow, add(6, 2), &events).unwrap();
+        assert_eq!(held(&forests), (3, 3));
+        forests.release(monitor);
+        forests.release(77);
+        assert_eq!(held(&forests), (2, 3));
+        let counted: u64 = forests.iter().map(|(holders, _)| holders).sum();
+        assert_eq!(counted, 2);
     }
 
     #[test]
