@@ -39,8 +39,8 @@ impl<M: 'static> StreamMonitor<'_, M> {
             .map_err(|number| SetupError::Poll { error: Error::from_number(number) })
     }
 
-    /// Shows the monitor only those [orphans](EventKind::Orphan) that `filter`, a pcap-filter expression, takes; without
-    /// it, all of them.
+    /// Shows the monitor only those [orphans](EventKind::Orphan) that `filter`, a pcap-filter expression, takes;
+    /// without it, all of them.
     ///
     /// # Errors
     ///

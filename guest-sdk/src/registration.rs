@@ -149,7 +149,8 @@ impl Flow {
 
 /// A monitor as it can be remembered: what its future flows begin with can be changed while the middlebox runs.
 ///
-/// Made by [`StreamMonitor::handle`](crate::StreamMonitor::handle) and [`RawMonitor::handle`](crate::RawMonitor::handle).
+/// Made by [`StreamMonitor::handle`](crate::StreamMonitor::handle) and
+/// [`RawMonitor::handle`](crate::RawMonitor::handle).
 /// Flows that live already are not affected.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Monitor {
