@@ -1,6 +1,6 @@
 //! `sluice events`: trees, graphs, and what a replay adds.
 //!
-//! The complete output is in `tests/expected/events-*.txt`.
+//! The complete output is in `tests/expected/tree-of-*.txt`.
 
 use std::fs;
 use std::io::Write;
@@ -67,7 +67,7 @@ const TOUR: &str = r#"(module
         (i32.const 0)))"#;
 
 fn expected(name: &str) -> String {
-    fs::read_to_string(project().join("tests/expected").join(format!("events-{name}.txt"))).unwrap()
+    fs::read_to_string(project().join("tests/expected").join(format!("tree-of-{name}.txt"))).unwrap()
 }
 
 fn folder_with_tour(test: &str) -> Folder {
