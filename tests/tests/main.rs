@@ -2,7 +2,9 @@
 
 #[cfg(test)]
 mod engine {
+    mod burst_end;
     mod clock;
+    mod company;
     mod corpus;
     mod evasion;
     mod fragments;
@@ -18,6 +20,7 @@ mod engine {
     mod load;
     mod model;
     mod observables;
+    mod outside;
     mod overlap;
     mod record_rules;
     mod records;

@@ -38,8 +38,8 @@ pub const FORESTS_PER_TENANT: usize = 1 << 16;
 /// Handlers of a tenant that are called at the end of the burst.
 pub const DEFERRED_HANDLERS_PER_TENANT: usize = 4096;
 
-/// Calls put off until the end of the burst, and flows that have ended and wait for it. When reached, the burst is taken
-/// to have ended: a burst of fragments behind holes can raise any number of events.
+/// Calls put off until the end of the burst, and flows that have ended and wait for it. When reached, the burst is
+/// taken to have ended: a burst of fragments behind holes can raise any number of events.
 pub const PUT_OFF_PER_BURST: usize = 4096;
 
 /// Flows that a tenant is told of in one call, and those left unread that it is reminded of in one burst: a guest that

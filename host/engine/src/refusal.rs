@@ -44,6 +44,9 @@ pub enum Refusal {
     /// The name is taken by another definition.
     #[error("the name is taken by another definition")]
     Exists = 13,
+    /// The argument makes no sense.
+    #[error("the argument makes no sense")]
+    BadArgument = 14,
 }
 
 impl Refusal {

@@ -1,8 +1,9 @@
 //! Levels by least union: each flow does what its monitors need together, for each direction, at every moment.
 
 use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, Hook, TenantId};
-use sluice_engine::reassembly::Level;
-use sluice_engine::{Config, Direction, Engine, Nanos, Side, Sides, View, millis, seconds};
+use sluice_engine::reassembly::{Level, OverlapPolicy};
+use sluice_engine::view::PeekError;
+use sluice_engine::{Config, Direction, Engine, Nanos, Refusal, Side, Sides, View, millis, seconds};
 use sluice_tests::{Frame, Frames, balance};
 use sluice_wire::TcpFlags;
 
@@ -14,6 +15,7 @@ const SERVER: u32 = 5_001;
 #[derive(Clone, Copy, Debug)]
 enum Wish {
     Level(Direction, Level),
+    Size(Direction, u32),
     Stop(Sides),
 }
 
@@ -26,26 +28,45 @@ struct Actors {
     wishes: Vec<(TenantId, Moment, Wish)>,
     /// What each was told, as "kind side offset+length" with the bytes that it read.
     told: [Vec<String>; 3],
+    /// Those that read nothing before the flow ends.
+    lazy: Vec<TenantId>,
+    /// The first event asks for sizes.
+    asks: bool,
+    answers: Vec<Result<u32, Refusal>>,
 }
 
 const A: TenantId = TenantId(0);
 const B: TenantId = TenantId(1);
+const C: TenantId = TenantId(2);
 
 impl Handler for Actors {
     fn callback(&mut self, tenant: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<u32, Faulted> {
         let (kind, place) = (call.event_kind().unwrap(), call.place());
         let at = place.side().map_or("-", Side::name);
         let mut line = format!("{} {at} {}+{}", kind.name(), call.offset, call.length);
-        if kind == EventKind::NewData {
+        let is_lazy = self.lazy.contains(&tenant);
+        if kind == if is_lazy { EventKind::ConnEnd } else { EventKind::NewData } {
             let mut bytes = Vec::new();
-            view.peek(place.direction(), u32::MAX, &mut bytes).unwrap();
+            if let Err(PeekError::Missed(missed)) = view.peek(place.direction(), u32::MAX, &mut bytes) {
+                line = format!("{line} missed {missed}");
+                view.peek(place.direction(), u32::MAX, &mut bytes).unwrap();
+            }
             line = format!("{line} {}", String::from_utf8_lossy(&bytes));
+        }
+        if std::mem::take(&mut self.asks) {
+            let sizes = [0, 1, 1_025, u32::MAX].map(|bytes| view.set_size(TO_SERVER, bytes));
+            let retains = [0, u32::MAX].map(|bytes| view.set_retain(TO_SERVER, bytes));
+            let overlap = view.overlap(TO_SERVER).map(OverlapPolicy::number);
+            self.answers = sizes.into_iter().chain(retains).chain([overlap]).collect();
         }
         self.told[usize::from(tenant.0)].push(line);
         let now = (call.time / millis(1), kind, place.hook());
         for (_, _, wish) in self.wishes.iter().filter(|(who, when, _)| (*who, *when) == (tenant, now)) {
             match *wish {
                 Wish::Level(direction, level) => view.set_level(direction, level).unwrap(),
+                Wish::Size(direction, bytes) => {
+                    view.set_size(direction, bytes).unwrap();
+                }
                 Wish::Stop(sides) => view.stop_monitoring(sides).unwrap(),
             }
         }
@@ -243,4 +264,40 @@ fn a_change_in_the_senders_pass_counts_for_the_same_expected_segment() {
     assert_eq!(*packets.last().unwrap(), "packet-in client 12+2");
     scene.engine.expire(scene.engine.now().after(seconds(4_000)), &mut scene.actors);
     assert!(scene.actors.told_of(A, EventKind::ConnEnd).is_empty());
+}
+
+/// Three monitors on one flow: who turns its buffers off, down or does not read takes nothing from another. In mOS one
+/// socket that disabled its buffer freed the stream of all.
+#[test]
+fn who_turns_its_buffers_off_or_down_takes_no_byte_of_another() {
+    let off = |direction| Wish::Level(direction, Level::State);
+    let moment = (10, EventKind::PacketIn, Hook::Sender);
+    let wishes = [
+        (A, moment, off(Direction::ToServer)),
+        (A, moment, off(Direction::ToClient)),
+        (C, moment, Wish::Size(TO_SERVER, 1)),
+    ];
+    let mut scene = Scene::new(&[Level::Full; 3], &wishes);
+    scene.actors.lazy = vec![B, C];
+    let piece = "x".repeat(1_000);
+    for place in 0..5u32 {
+        scene.data(10 + u64::from(place), place * 1_000, &piece);
+    }
+    assert_eq!(scene.actors.told_of(A, EventKind::NewData), Vec::<&str>::new());
+    scene.send(20, Side::Client, TcpFlags::ACK, (CLIENT + 5_000, SERVER), "");
+    scene.finish();
+    let end = |tenant| scene.actors.told_of(tenant, EventKind::ConnEnd)[0];
+    assert_eq!(end(B), format!("conn-end - 0+0 {}", "x".repeat(5_000)), "all of it");
+    assert_eq!(end(C), format!("conn-end - 0+0 missed 3976 {}", "x".repeat(1_024)), "as much as it wanted");
+}
+
+#[test]
+fn sizes_are_answered_as_they_are_in_force() {
+    let mut scene = Scene::new(&[Level::Full], &[]);
+    scene.actors.asks = true;
+    scene.data(10, 0, "x");
+    scene.finish();
+    let kept = u32::try_from(Config::default().limits.kept_bytes).unwrap();
+    let expected = [Err(Refusal::BadArgument), Ok(1_024), Ok(2_048), Ok(kept), Ok(0), Ok(kept), Ok(0)];
+    assert_eq!(scene.actors.answers, expected);
 }

@@ -5,7 +5,7 @@ use sluice_engine::reassembly::Level;
 use sluice_engine::tcp::TcpState;
 use sluice_engine::view::TcpInfo;
 use sluice_engine::{Config, Engine, Nanos, Refusal, Side, View, millis};
-use sluice_tests::{Frame, Frames, balance};
+use sluice_tests::{Frame, Frames, Random, balance};
 use sluice_wire::{Segment, SeqNumber, TcpFlags};
 
 type Infos = [Result<TcpInfo, Refusal>; 2];
@@ -295,6 +295,43 @@ fn what_the_receiver_ignores_reaches_it_and_changes_no_more() {
     );
     assert_eq!((client.knowledge.unacknowledged, client.knowledge.unacknowledged_bytes), (1, 100));
     assert_eq!(server.knowledge.bytes_received, 100);
+}
+
+/// What holds whatever two hosts send.
+fn check(info: &TcpInfo) {
+    let known = info.knowledge;
+    assert!(known.sacked + known.retransmitted <= known.unacknowledged, "{info:?}");
+    assert!(known.counts.bytes_retransmitted <= known.counts.bytes_sent, "{info:?}");
+    assert!(known.counts.data_segments_out <= known.segments_out, "{info:?}");
+    assert!(known.counts.data_segments_in <= known.counts.segments_in, "{info:?}");
+    assert!(known.unacknowledged > 0 || known.unacknowledged_bytes == 0, "{info:?}");
+    assert!((known.segments_out > 0) == (known.counts.datagram_max > 0), "{info:?}");
+}
+
+#[test]
+fn any_segments_leave_counts_that_agree() {
+    let mut random = Random::new(11);
+    let (mut sacked, mut retransmitted) = (0, 0);
+    for _ in 0..300 {
+        let frames = (0..60).map(|place| {
+            let sender = if random.below(2) == 0 { Side::Client } else { Side::Server };
+            let (own, peer) = if sender == Side::Client { (1001, 5001) } else { (5001, 1001) };
+            let mut near = |base: u32| base + u32::try_from(random.below(60) * 10).unwrap();
+            let numbers = (near(own), near(peer), 8000);
+            let block = sack(near(peer), near(peer));
+            let options = if random.below(3) == 0 { &block[..] } else { &[] };
+            let flags = if random.below(40) == 0 { TcpFlags::FIN | TcpFlags::ACK } else { TcpFlags::ACK };
+            let len = random.below(8) * 10;
+            segment(100 + place, sender, flags, numbers, (options, len))
+        });
+        let told = with(frames.collect());
+        for (_, infos) in &told.asked {
+            infos.iter().for_each(check);
+            sacked += infos[0].knowledge.sacked;
+            retransmitted += infos[0].knowledge.retransmitted;
+        }
+    }
+    assert!(sacked > 1000 && retransmitted > 1000, "{sacked} {retransmitted}");
 }
 
 #[test]

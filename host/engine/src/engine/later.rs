@@ -113,21 +113,21 @@ impl Engine {
         let mut batch: Vec<(Listed, u64)> = Vec::new();
         while batch.len() < READY_PER_CALL {
             let queues = self.view.later.ready.get_mut(tenant)?;
-            let may_repeat = again.len() < READY_PER_CALL;
-            let next = queues.fresh.pop_front();
-            let Some(listed) = next.or_else(|| queues.unread.pop_front().filter(|_| may_repeat)) else {
-                break;
+            let next = match queues.fresh.pop_front() {
+                None if again.len() < READY_PER_CALL => queues.unread.pop_front(),
+                fresh => fresh,
             };
-            match self.view.readiness(listed) {
+            let Some(listed) = next else { break };
+            let flags = self.view.readiness(listed);
+            let Some(attachment) = self.view.listed_mut(listed) else { continue };
+            match flags {
+                _ if attachment.ready.contains(Ready::ON_ITS_WAY) => {}
                 Some(flags) => {
+                    attachment.ready.insert(Ready::ON_ITS_WAY);
                     batch.push((listed, flags));
                     again.push(listed);
                 }
-                None => {
-                    if let Some(attachment) = self.view.listed_mut(listed) {
-                        attachment.ready = Ready::default();
-                    }
-                }
+                None => attachment.ready = Ready::default(),
             }
         }
         (!batch.is_empty()).then_some(batch)
@@ -151,6 +151,7 @@ impl Engine {
         for (listed, flags) in batch {
             if let Some(attachment) = self.view.listed_mut(*listed) {
                 attachment.ready.remove(Ready::NEW);
+                attachment.ready.remove(Ready::ON_ITS_WAY);
                 if flags & ENDED != 0 {
                     attachment.ready = Ready::default();
                 }

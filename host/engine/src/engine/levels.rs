@@ -7,8 +7,8 @@
 
 use super::Engine;
 use crate::Direction;
-use crate::event::{Handler, RETAINING, interest_of, set_of};
-use crate::flow::{EndReason, Flow, Keeps};
+use crate::event::{Handler, interest_of, set_of};
+use crate::flow::{EndReason, Flow, Keeps, Kib};
 use crate::reassembly::Level;
 
 /// What the monitors of a flow need together.
@@ -69,10 +69,10 @@ impl Engine {
         for attachment in flow.attachments.iter().filter(|attachment| !attachment.is_done()) {
             let set = set_of(&self.view.tenants, attachment);
             needs.keeps.insert_if(Keeps::MATCHED, set.is_some_and(|set| set.has_patterns()));
-            let retains = set.is_some_and(|set| set.interest() & RETAINING != 0);
             for direction in Direction::BOTH {
                 let level = &mut needs.levels[direction.index()];
                 *level = attachment.level(direction).max(*level);
+                let retains = attachment.retains[direction.index()] != Kib::NONE;
                 needs.keeps.insert_if(Keeps::RETAINED, attachment.reads(direction) && retains);
             }
         }
@@ -93,8 +93,9 @@ impl Engine {
     }
 
     fn set_level(&mut self, index: u32, direction: Direction, level: Level, handler: &mut dyn Handler) {
-        // Also where the level stays: who read on may have been the one that kept bytes from being forgotten.
-        self.settle_stream(index, direction);
+        // Also where the level stays: who read on may have been the one that kept bytes from being forgotten. What the
+        // others may see moves on with the stream alone: it does not depend on who else changes what.
+        self.keep_wanted(index, direction, None);
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let stream = flow.stream_mut(direction);
         let before = std::mem::replace(&mut stream.level, level);

@@ -192,7 +192,7 @@ impl Engine {
     pub fn new(config: Config) -> Self {
         Self {
             config,
-            view: Box::new(View::new(config.seed, config.limits.flows)),
+            view: Box::new(View::new(config.seed, config.limits)),
             monitors: Monitors::default(),
             tenants: Vec::new(),
             wheel: Wheel::with_room(config.limits.flows),

@@ -6,10 +6,10 @@ use super::pressure::Newcomer;
 use super::reopening::catch_up;
 use super::sight::Clue;
 use super::{Engine, PickUp};
-use crate::event::{Handler, NO_FOREST};
-use crate::flow::{Attachment, EndReason, Flow, Ready};
+use crate::event::Handler;
+use crate::flow::{Attachment, EndReason, Flow};
 use crate::tcp::acknowledges_syn;
-use crate::{Direction, Nanos, Side, Sides};
+use crate::{Direction, Nanos, Side};
 
 /// What a segment finds in the flow table.
 pub(super) enum Found {
@@ -106,20 +106,10 @@ impl Engine {
                 continue;
             }
             tenant.counters.flows += 1;
-            attachments.push(Attachment {
-                monitor: number,
-                tenant: monitor.tenant,
-                number: monitor.number,
-                levels: [monitor.level; 2],
-                stopped: Sides::NONE,
-                observes: monitor.observes,
-                polls: monitor.polls,
-                ready: Ready::default(),
-                forest: NO_FOREST,
-                cursor: [0; 2],
-                floor: [0; 2],
-                user_context: 0,
-            });
+            let events = self.view.tenants.get(usize::from(monitor.tenant.0));
+            let set = events.and_then(|events| events.of_monitor(monitor.number.into()));
+            let interest = set.map_or(0, |set| set.interest());
+            attachments.push(monitor.attachment(number, interest));
         }
         for attachment in &mut attachments {
             if let Some(events) = self.view.tenants.get_mut(usize::from(attachment.tenant.0)) {

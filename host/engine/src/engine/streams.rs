@@ -5,7 +5,6 @@ use sluice_wire::TcpFlags;
 use super::Engine;
 use super::segment::Segment;
 use crate::event::{EventKind, Handler, Hook, Pass, Raised};
-use crate::flow::Keeps;
 use crate::limits::GAP_GRACE_BYTES;
 use crate::reassembly::{Accepted, Level, Payload, Step, Urgent};
 use crate::tcp::{StateInput, TcpState, step};
@@ -338,17 +337,19 @@ impl Engine {
         self.run(&pass, handler);
     }
 
-    /// Stores what is lent and still wanted, and forgets what nobody wants.
+    /// A stream has moved on: stores what is lent and still wanted, and forgets what nobody wants.
     pub(super) fn settle_stream(&mut self, index: u32, direction: Direction) {
         let loan = self.view.loan.take();
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         flow.step_over_gaps(direction);
-        let next = flow.stream(direction).next();
-        let Some((behind, claims)) = self.claim(index, direction, loan) else { return };
-        let Some(flow) = self.view.flows.get(index) else { return };
-        let retained =
-            if flow.keeps.contains(Keeps::RETAINED) { self.config.limits.retain_bytes as u64 } else { 0 };
-        let wanted = behind.min(next.saturating_sub(retained));
+        self.raise_floors(index, direction, loan);
+        self.keep_wanted(index, direction, loan);
+    }
+
+    /// Stores what is lent, if somebody wants it, and forgets what nobody wants.
+    pub(super) fn keep_wanted(&mut self, index: u32, direction: Direction, loan: Option<Loan>) {
+        let Some((wanted, claims)) = self.claim(index, direction, loan) else { return };
+        let wanted = self.matched_from(index, direction).map_or(wanted, |from| from.min(wanted));
         let lent = loan.filter(|loan| loan.offset.saturating_add(loan.len as u64) > wanted);
         let lent = lent.and_then(|loan| {
             let slot = self.view.packet.as_ref()?.slot;

@@ -127,7 +127,9 @@ impl DefinedEvents {
         }
         let is_same = |event: &UserEvent| match filter {
             EventFilter::Raised => matches!(event.filter, EventFilter::Raised) && *event.name == *name,
-            EventFilter::Guest(_) | EventFilter::Native(_) => event.filter == filter && *event.argument == *argument,
+            EventFilter::Guest(_) | EventFilter::Native(_) => {
+                event.filter == filter && *event.argument == *argument
+            }
         };
         let same = |number: &&u32| self.get(**number).is_some_and(is_same);
         if let Some(number) = self.children(parent).iter().find(same) {

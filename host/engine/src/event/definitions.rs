@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::{Audience, Change, EventFilter, Hook, TenantEvents};
 use crate::Refusal;
+use crate::flow::Want;
 use crate::limits::{MONITORS_PER_TENANT, TIMERS_PER_TENANT};
 use crate::reassembly::Level;
 
@@ -23,8 +24,8 @@ pub struct MonitorSpec {
     pub filter: Option<Box<dyn Predicate>>,
     /// Which orphans; `None` for all.
     pub orphan_filter: Option<Box<dyn Predicate>>,
-    /// How much is done for both directions.
-    pub level: Level,
+    /// What it wants of each direction, by [`Direction::index`](crate::Direction::index).
+    pub wants: [Want; 2],
     /// Whether its flows keep what [`View::observables`](crate::View::observables) tells.
     pub observes: bool,
     /// Whether the tenant is told once a burst which of its flows can be read, began and ended.
@@ -36,7 +37,7 @@ impl fmt::Debug for MonitorSpec {
         f.debug_struct("MonitorSpec")
             .field("audience", &self.audience)
             .field("filtered", &self.filter.is_some())
-            .field("level", &self.level)
+            .field("wants", &self.wants)
             .finish_non_exhaustive()
     }
 }
@@ -96,7 +97,7 @@ impl Definitions {
             audience,
             filter,
             orphan_filter: None,
-            level,
+            wants: [Want::of(level); 2],
             observes: false,
             polls: false,
         });
@@ -125,6 +126,11 @@ impl Definitions {
     pub fn observe(&mut self, monitor: u32) -> Result<(), Refusal> {
         self.stream_monitor(monitor)?.observes = true;
         Ok(())
+    }
+
+    /// What a monitor wants of each direction, to change.
+    pub(super) fn wants_of(&mut self, monitor: u32) -> Option<&mut [Want; 2]> {
+        self.stream_monitor(monitor).ok().map(|monitor| &mut monitor.wants)
     }
 
     /// Asks to be told once a burst which flows of a monitor can be read, began and ended.

@@ -174,13 +174,7 @@ impl Pass<'_> {
             if from == until {
                 continue;
             }
-            let (offset, length) = match needs_bytes(raised) {
-                true => match view.clip(self.direction, raised.offset, raised.length) {
-                    Some(part) => part,
-                    None => continue,
-                },
-                false => (raised.offset, raised.length),
-            };
+            let Some((offset, length)) = view.shown(raised, self.direction) else { continue };
             let mut call = EventCall {
                 kind: raised.kind.number(),
                 place: Place(base.place).with_reason(raised.reason).0,
@@ -191,19 +185,5 @@ impl Pass<'_> {
             Walk { forest, tenant: visit.tenant, view, handler, wishes }.run(from, &mut call)?;
         }
         Ok(())
-    }
-}
-
-/// Whether the event exists only for monitors that want reassembled bytes.
-const fn needs_bytes(raised: &Raised) -> bool {
-    match raised.kind {
-        EventKind::Conflict | EventKind::NewData | EventKind::Gap | EventKind::Error => true,
-        // Without bytes to compare with, only a SYN or FIN is known to be a repetition.
-        EventKind::Rexmit => raised.length > 0,
-        EventKind::PacketIn
-        | EventKind::ConnStart
-        | EventKind::StateChange
-        | EventKind::ConnEnd
-        | EventKind::Orphan => false,
     }
 }

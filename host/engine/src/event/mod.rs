@@ -13,6 +13,7 @@ mod monitor;
 mod profile;
 mod tenant;
 mod walk;
+mod wants;
 
 pub use call::{EventCall, Place};
 pub use defined::{DefinedEvents, EventFilter, FIRST_USER_EVENT, UserEvent};

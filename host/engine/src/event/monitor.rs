@@ -2,8 +2,12 @@
 
 use smallvec::SmallVec;
 
-use super::{Audience, EventKind, Hook, MonitorSpec, Predicate, TenantEvents, TenantId, interest_bit};
-use crate::reassembly::Level;
+use super::{
+    Audience, EventKind, Hook, MonitorSpec, NO_FOREST, Predicate, RETAINING, TenantEvents, TenantId,
+    interest_bit,
+};
+use crate::Sides;
+use crate::flow::{Attachment, Kib, Ready, Want};
 
 /// A monitor of a tenant.
 pub(crate) struct Monitor {
@@ -13,8 +17,8 @@ pub(crate) struct Monitor {
     pub(crate) number: u8,
     /// What it listens to.
     pub(crate) audience: Audience,
-    /// How much is done for its flows.
-    pub(crate) level: Level,
+    /// What it wants of each direction of its flows.
+    wants: [Want; 2],
     /// Whether it asked for observables.
     pub(crate) observes: bool,
     /// Whether its flows are listed for the tenant once a burst.
@@ -29,6 +33,28 @@ impl Monitor {
     /// Whether it takes a flow that begins with this IP datagram.
     pub(crate) fn takes(&mut self, datagram: &[u8]) -> bool {
         self.is_alive && self.audience == Audience::Stream && matches(&mut self.filter, datagram)
+    }
+
+    /// Its record with a flow that begins, which invokes what has this interest.
+    pub(crate) fn attachment(&self, number: u16, interest: u32) -> Attachment {
+        // Retransmissions are compared with what is kept behind the readers.
+        let usual = if interest & RETAINING != 0 { Kib::OPERATORS } else { Kib::NONE };
+        Attachment {
+            monitor: number,
+            tenant: self.tenant,
+            number: self.number,
+            levels: self.wants.map(|want| want.level),
+            stopped: Sides::NONE,
+            observes: self.observes,
+            polls: self.polls,
+            ready: Ready::default(),
+            forest: NO_FOREST,
+            sizes: self.wants.map(|want| want.size),
+            retains: self.wants.map(|want| want.retain.unwrap_or(usual)),
+            cursor: [0; 2],
+            floor: [0; 2],
+            user_context: 0,
+        }
     }
 }
 
@@ -46,7 +72,7 @@ impl std::fmt::Debug for Monitor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Monitor")
             .field("tenant", &self.tenant)
-            .field("level", &self.level)
+            .field("wants", &self.wants)
             .finish_non_exhaustive()
     }
 }
@@ -65,13 +91,13 @@ impl Monitors {
             return false;
         }
         for (number, spec) in (0..=u8::MAX).zip(specs) {
-            let MonitorSpec { audience, filter, orphan_filter, level, observes, polls } = spec;
+            let MonitorSpec { audience, filter, orphan_filter, wants, observes, polls } = spec;
             self.has_raw |= audience == Audience::Raw;
             self.list.push(Monitor {
                 tenant,
                 number,
                 audience,
-                level,
+                wants,
                 observes,
                 polls,
                 is_alive: true,

@@ -1,7 +1,9 @@
 //! Who watches a flow.
 
+use super::Kib;
 use crate::event::TenantId;
-use crate::reassembly::Level;
+use crate::limits::Limits;
+use crate::reassembly::{Held, Level};
 use crate::{Direction, Side, Sides};
 
 /// What the tenant of a polled monitor is to be told of a flow.
@@ -15,6 +17,9 @@ impl Ready {
     pub(crate) const NEW: Self = Self(2);
     /// That it has ended.
     pub(crate) const ENDED: Self = Self(4);
+
+    /// That it is on its way to the tenant: a flow that ends while it is listed is in the list twice.
+    pub(crate) const ON_ITS_WAY: Self = Self(8);
 
     /// Whether all of `other` is in it.
     pub(crate) const fn contains(self, other: Self) -> bool {
@@ -53,9 +58,14 @@ pub struct Attachment {
     pub(crate) ready: Ready,
     /// Number of what the flow invokes for it, among the tenant's.
     pub(crate) forest: u32,
+    /// How much that it has not read is kept for it, by [`Direction::index`].
+    pub sizes: [Kib; 2],
+    /// How much is kept behind its cursor, by [`Direction::index`].
+    pub retains: [Kib; 2],
     /// Where its next peek begins, by [`Direction::index`].
     pub cursor: [u64; 2],
-    /// What lies before is not there for it, whoever else has it kept: by [`Direction::index`].
+    /// What lies before is not there for it, whoever else has it kept, by [`Direction::index`]. Never goes
+    /// back; brought up to date when a stream of which something is kept is settled.
     pub floor: [u64; 2],
     /// What it stored.
     pub user_context: u64,
@@ -103,6 +113,33 @@ impl Attachment {
         self.floor[direction.index()] = offset;
     }
 
+    /// First byte in order of a direction that it has not read and has not missed.
+    #[inline]
+    pub(crate) fn unread_from(&self, direction: Direction) -> u64 {
+        self.cursor[direction.index()].max(self.floor[direction.index()])
+    }
+
+    /// What lies before `offset` is not there for it any more.
+    pub(crate) fn lose_until(&mut self, direction: Direction, offset: u64) {
+        let floor = &mut self.floor[direction.index()];
+        *floor = offset.max(*floor);
+    }
+
+    /// What it does not want any more of a direction in order is not there for it from now on: what lies farther behind
+    /// its cursor than it retains and, where it has left more unread than its size, all but the last of it.
+    pub(crate) fn raise_floor(&mut self, direction: Direction, held: &Held<'_>, limits: &Limits) {
+        let index = direction.index();
+        let cursor = self.cursor[index];
+        let room = held.last(self.sizes[index].size(limits));
+        let wanted = if cursor < room {
+            room
+        } else {
+            let retained = cursor.saturating_sub(self.retains[index].retain(limits));
+            held.behind_gap(retained.max(held.last(limits.kept_bytes as u64)))
+        };
+        self.lose_until(direction, wanted);
+    }
+
     /// The part that it is shown of `len` bytes of a direction at `offset`: none that came before it began to read.
     #[inline]
     pub(crate) fn clip(&self, direction: Direction, offset: u64, len: u64) -> Option<(u64, u64)> {
@@ -127,6 +164,8 @@ mod tests {
             polls: false,
             ready: Ready::default(),
             forest: 0,
+            sizes: [Kib::OPERATORS; 2],
+            retains: [Kib::NONE; 2],
             cursor: [0; 2],
             floor: [0; 2],
             user_context: 0,

@@ -215,6 +215,11 @@ impl Flow {
         &mut self.streams[direction.index()]
     }
 
+    /// The stream of `direction`, and who watches, to change.
+    pub(crate) fn stream_and_attachments(&mut self, direction: Direction) -> (&Stream, &mut [Attachment]) {
+        (&self.streams[direction.index()], &mut self.attachments)
+    }
+
     /// What `side` has sent.
     #[must_use]
     pub fn sent(&self, side: Side) -> Sent {

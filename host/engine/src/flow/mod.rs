@@ -11,6 +11,7 @@ mod record;
 mod sent;
 mod slab;
 mod table;
+mod want;
 mod wheel;
 
 pub use account::{Account, History, HostCounts, Knowledge, LastTimes, Observables, Offer, RoundTrips};
@@ -25,4 +26,5 @@ pub(crate) use queue::Class;
 pub use record::{ConnRecord, ConnState, SideRecord};
 pub use sent::{Mishaps, Sent};
 pub use table::FlowTable;
+pub use want::{Kib, Want};
 pub use wheel::Wheel;

@@ -11,8 +11,6 @@ pub struct Claim {
     pub bytes: u64,
     /// Where what it wants begins.
     pub from: u64,
-    /// What lies before is not kept for it any more.
-    pub lost_to: u64,
 }
 
 /// Claims of all tenants on a stream; few streams ever have one, most of those have one.

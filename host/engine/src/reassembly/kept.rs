@@ -20,7 +20,7 @@ impl Gap {
 }
 
 /// Bookkeeping that a gap costs on top of the bytes between gaps.
-const GAP_COST: usize = size_of::<Gap>();
+pub(super) const GAP_COST: usize = size_of::<Gap>();
 
 /// Bytes in order from `start` to `end`, with the gaps between them.
 ///
@@ -127,6 +127,11 @@ impl Kept {
             self.bytes.shrink_to_fit();
             self.gaps.shrink_to_fit();
         }
+    }
+
+    /// Gaps held, ascending.
+    pub(super) fn gaps(&self) -> impl DoubleEndedIterator<Item = &Gap> {
+        self.gaps.iter()
     }
 
     /// Whether a gap is held.

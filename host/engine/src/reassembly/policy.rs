@@ -25,6 +25,12 @@ impl OverlapPolicy {
     pub const ALL: [Self; 6] =
         [Self::First, Self::Last, Self::Linux, Self::Bsd, Self::Windows, Self::Solaris];
 
+    /// The number as guests see it: its place in [`OverlapPolicy::ALL`].
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self as u32
+    }
+
     /// The word in options and traces.
     #[must_use]
     pub const fn name(self) -> &'static str {

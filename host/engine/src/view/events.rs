@@ -3,7 +3,7 @@
 use super::{Mode, View};
 use crate::Refusal;
 use crate::event::{Change, EventFilter, RETAINING, TenantEvents, interest_of};
-use crate::flow::Keeps;
+use crate::flow::{Keeps, Kib};
 use crate::limits::RAISED_PER_EVENT;
 
 impl View {
@@ -101,6 +101,20 @@ impl View {
         let Some(flow) = self.flows.get_mut(index) else { return Ok(()) };
         let before = flow.interest;
         flow.interest = interest_of(&self.tenants, flow);
+        let set = self.tenants.get(usize::from(attachment.tenant.0)).and_then(|events| events.get(forest));
+        let compares = set.is_some_and(|set| set.interest() & RETAINING != 0);
+        if let Some((_, position)) = self.current.flow
+            && let Some(attachment) = flow.attachments.get_mut(position)
+        {
+            // Retransmissions are compared with what is kept behind the reader, unless it said how much that is.
+            for retain in &mut attachment.retains {
+                match (compares, *retain) {
+                    (true, Kib::NONE) => *retain = Kib::OPERATORS,
+                    (false, Kib::OPERATORS) => *retain = Kib::NONE,
+                    _ => {}
+                }
+            }
+        }
         // What is kept of the streams is another matter only if this is.
         if (flow.interest ^ before) & RETAINING != 0 || flow.keeps.contains(Keeps::MATCHED) {
             self.note_change();

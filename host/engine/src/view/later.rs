@@ -75,10 +75,12 @@ impl Later {
             && self.ready.iter().all(|queues| queues.fresh.is_empty() && queues.unread.is_empty())
     }
 
-    /// How far a call that was put off may read: data up to the end of what it is about, since a gap may follow.
+    /// How far a call that was put off may read: to the end of what it is about, since a gap may follow, or what is
+    /// behind the gap is told next.
     pub(crate) fn horizon(call: &EventCall) -> Option<(Direction, u64)> {
         let end = call.offset.saturating_add(u64::from(call.length));
-        (call.kind == EventKind::NewData.number()).then(|| (Place(call.place).direction(), end))
+        let is_progress = matches!(call.event_kind(), Some(EventKind::NewData | EventKind::Gap));
+        is_progress.then(|| (Place(call.place).direction(), end))
     }
 
     fn list(&mut self, tenant: TenantId, listed: Listed) {

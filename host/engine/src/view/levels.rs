@@ -1,9 +1,9 @@
 //! What the current monitor wants of the current flow.
 
 use super::View;
-use crate::event::TenantId;
-use crate::flow::Attachment;
-use crate::reassembly::Level;
+use crate::event::{EventKind, Raised, TenantId};
+use crate::flow::{Attachment, Kib};
+use crate::reassembly::{Level, OverlapPolicy, Payload};
 use crate::{Direction, Refusal, Sides};
 
 impl View {
@@ -19,11 +19,51 @@ impl View {
         }
     }
 
-    /// The part that the current monitor is shown of `len` bytes at `offset`, if it reads the direction.
-    pub(crate) fn clip(&self, direction: Direction, offset: u64, len: u32) -> Option<(u64, u32)> {
-        let (_, attachment) = self.current_attachment().filter(|_| self.reads(direction))?;
-        let (offset, len) = attachment.clip(direction, offset, u64::from(len))?;
-        Some((offset, u32::try_from(len).unwrap_or(u32::MAX)))
+    /// Where the bytes are that an event is about, and how many, as the current monitor is shown it; `None` if it is
+    /// shown nothing.
+    ///
+    /// Events of bytes are for those who read the direction. What became readable or is missing before a monitor began
+    /// to read is nothing to it, and what a repetition is compared with is what is held for the monitor.
+    pub(crate) fn shown(&self, raised: &Raised, direction: Direction) -> Option<(u64, u32)> {
+        let whole = Some((raised.offset, raised.length));
+        match raised.kind {
+            EventKind::PacketIn
+            | EventKind::ConnStart
+            | EventKind::StateChange
+            | EventKind::ConnEnd
+            | EventKind::Orphan => whole,
+            // Without bytes to compare with, only a SYN or FIN is known to be a repetition.
+            EventKind::Rexmit => whole.filter(|_| raised.length == 0 || self.reads(direction)),
+            EventKind::Error => whole.filter(|_| self.reads(direction)),
+            EventKind::NewData | EventKind::Gap => {
+                let (_, attachment) = self.current_attachment().filter(|_| self.reads(direction))?;
+                let (offset, len) = attachment.clip(direction, raised.offset, u64::from(raised.length))?;
+                Some((offset, u32::try_from(len).unwrap_or(u32::MAX)))
+            }
+            EventKind::Conflict => {
+                let (_, attachment) = self.current_attachment().filter(|_| self.reads(direction))?;
+                let floor = attachment.floor[direction.index()];
+                if floor <= raised.offset { whole } else { self.conflict_from(floor, direction) }
+            }
+        }
+    }
+
+    /// Where the current packet differs from what is held of a direction from `floor` on.
+    fn conflict_from(&self, floor: u64, direction: Direction) -> Option<(u64, u32)> {
+        let packet = self.packet.as_ref()?;
+        let tcp = packet.headers.tcp()?;
+        let stream = self.flow().ok()?.stream(direction);
+        let from = stream.offset_of(tcp.seq);
+        let payload = tcp.payload(self.frame(packet.slot)?.bytes);
+        let skipped = i64::try_from(floor).ok()?.checked_sub(from)?;
+        let skipped_bytes = usize::try_from(skipped).ok()?;
+        let payload = Payload {
+            offset: from.saturating_add(skipped),
+            bytes: payload.get(skipped_bytes..)?,
+            wire_len: tcp.payload_len.checked_sub(u32::try_from(skipped).ok()?)?,
+        };
+        let conflict = stream.examine(payload).conflict?;
+        Some((conflict.offset, u32::try_from(conflict.len).unwrap_or(u32::MAX)))
     }
 
     /// No more events of the current flow at these sides for the current monitor, from the next pass on, and no more
@@ -56,6 +96,52 @@ impl View {
         }
         self.note_change();
         Ok(())
+    }
+
+    /// How many bytes in order of a direction are kept that the current monitor has not read; gives the size in force:
+    /// whole KiB, rounded up, and no more than [`Limits::kept_bytes`](crate::limits::Limits::kept_bytes).
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::BadArgument`] for 0, [`Refusal::NoFlow`], [`Refusal::NotAllowed`] in a filter.
+    pub fn set_size(&mut self, direction: Direction, bytes: u32) -> Result<u32, Refusal> {
+        let attachment = self.attachment_to_change()?;
+        if bytes == 0 {
+            return Err(Refusal::BadArgument);
+        }
+        let size = Kib::of(bytes);
+        attachment.sizes[direction.index()] = size;
+        self.note_change();
+        Ok(u32::try_from(size.size(&self.limits)).unwrap_or(u32::MAX))
+    }
+
+    /// How many bytes in order of a direction are kept behind the current monitor's position, from there on; gives the
+    /// number in force: whole KiB, rounded up, and no more than
+    /// [`Limits::kept_bytes`](crate::limits::Limits::kept_bytes).
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoFlow`], [`Refusal::NotAllowed`] in a filter.
+    pub fn set_retain(&mut self, direction: Direction, bytes: u32) -> Result<u32, Refusal> {
+        let limits = self.limits;
+        let attachment = self.attachment_to_change()?;
+        let index = direction.index();
+        // What it has not retained until now was gone for it, also if others keep it.
+        let retained = attachment.cursor[index].saturating_sub(attachment.retains[index].retain(&limits));
+        attachment.lose_until(direction, retained);
+        let retain = Kib::of(bytes);
+        attachment.retains[index] = retain;
+        self.note_change();
+        Ok(u32::try_from(retain.retain(&limits)).unwrap_or(u32::MAX))
+    }
+
+    /// Which copy of a byte of a direction counts where several came: the operator's decision.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoFlow`].
+    pub fn overlap(&self, direction: Direction) -> Result<OverlapPolicy, Refusal> {
+        Ok(self.flow()?.stream(direction).rules.overlap)
     }
 
     /// A tenant wants no more events of a flow.

@@ -26,6 +26,7 @@ use smallvec::SmallVec;
 
 use crate::event::{EventCall, EventProfile, Place, TenantEvents, TenantId};
 use crate::flow::{Flow, FlowTable};
+use crate::limits::Limits;
 use crate::packet::Burst;
 use crate::reassembly::Level;
 use crate::{Direction, Nanos, Refusal, Side};
@@ -86,6 +87,8 @@ pub struct View {
     pub(crate) horizon: Option<(Direction, u64)>,
     pub(crate) timers: Timers,
     pub(crate) clock: Nanos,
+    /// What the operator allows.
+    pub(crate) limits: Limits,
     /// Flows whose monitors have changed what they want, each once.
     pub(crate) stale: Vec<u32>,
     /// What the tenants have defined and registered, by their numbers.
@@ -102,22 +105,23 @@ pub struct View {
 impl Default for View {
     /// A view of nothing: what takes the place of the real one in an embedding between calls.
     fn default() -> Self {
-        Self::new(0, 0)
+        Self::new(0, Limits { flows: 0, ..Limits::default() })
     }
 }
 
 impl View {
-    /// A view of no flows, with room for `flows`. `seed` keys the flow table's hash.
+    /// A view of no flows, with room for those that `limits` allow. `seed` keys the flow table's hash.
     #[must_use]
-    pub(crate) fn new(seed: u64, flows: usize) -> Self {
+    pub(crate) fn new(seed: u64, limits: Limits) -> Self {
         Self {
-            flows: FlowTable::new(seed, flows),
+            flows: FlowTable::new(seed, limits.flows),
             burst: None,
             packet: None,
             loan: None,
             horizon: None,
             timers: Timers::default(),
             clock: Nanos(0),
+            limits,
             stale: Vec::new(),
             tenants: Vec::new(),
             later: Later::new(seed),

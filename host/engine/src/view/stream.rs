@@ -3,7 +3,7 @@
 use super::{Mode, View};
 use crate::flow::Attachment;
 use crate::limits::FRAGMENTS_LISTED;
-use crate::reassembly::{Ahead, Kept};
+use crate::reassembly::{Ahead, Held, Kept};
 use crate::{Direction, Refusal};
 
 /// Why a peek gave no bytes.
@@ -42,7 +42,7 @@ impl View {
         self.may_read(direction)?;
         let (index, attachment) = self.current_attachment().ok_or(Refusal::NoFlow)?;
         let position = self.position(index, &attachment, direction);
-        let held_from = self.held_from(index, direction);
+        let held_from = self.held_from(index, &attachment, direction);
         if position < held_from {
             self.move_cursor(index, direction, held_from);
             return Err(PeekError::Missed(held_from - position));
@@ -67,7 +67,10 @@ impl View {
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
         self.may_read(direction)?;
-        let (index, _) = self.current_attachment().ok_or(Refusal::NoFlow)?;
+        let (index, attachment) = self.current_attachment().ok_or(Refusal::NoFlow)?;
+        if offset < self.held_from(index, &attachment, direction) {
+            return Err(Refusal::NoData);
+        }
         let before = out.len();
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         self.read(index, direction, offset, max, out);
@@ -94,10 +97,11 @@ impl View {
                 None => runs.push((loan.offset, loan.len as u64)),
             }
         }
+        let (index, attachment) = self.current_attachment().ok_or(Refusal::NoFlow)?;
+        let held_from = self.held_from(index, &attachment, direction);
         let ahead = stream.ahead().into_iter().flat_map(Ahead::runs);
-        for (start, len) in runs.into_iter().chain(ahead).take(FRAGMENTS_LISTED) {
-            out.extend([start, len]);
-        }
+        let listed = runs.into_iter().chain(ahead).filter_map(|run| run_from(run, held_from));
+        out.extend(listed.take(FRAGMENTS_LISTED).flat_map(|(start, len)| [start, len]));
         Ok(())
     }
 
@@ -110,19 +114,29 @@ impl View {
         self.may_read(direction)?;
         let (index, attachment) = self.current_attachment().ok_or(Refusal::NoFlow)?;
         let stream = self.flow()?.stream(direction);
+        let position = self.position(index, &attachment, direction);
+        let held_from = self.held_from(index, &attachment, direction);
+        let ahead = match stream.ahead() {
+            // Few monitors begin to read in front of a hole.
+            Some(ahead) if ahead.first().is_some_and(|first| first < held_from) => {
+                ahead.runs().filter_map(|run| run_from(run, held_from)).map(|(_, len)| len).sum()
+            }
+            Some(_) | None => stream.waiting(),
+        };
         Ok(BufferInfo {
-            position: self.position(index, &attachment, direction),
-            held_from: self.held_from(index, direction),
-            next: stream.next().min(self.horizon(direction)),
+            position,
+            held_from,
+            next: stream.next().min(self.horizon(direction)).max(position),
             highest: stream.highest(),
-            ahead: stream.waiting(),
+            ahead,
         })
     }
 
     /// Bytes that the monitor's next peek could return.
     pub(super) fn readable(&self, index: u32, attachment: Attachment, direction: Direction) -> u32 {
         let Some(flow) = self.flows.get(index) else { return 0 };
-        let position = self.position(index, &attachment, direction).max(self.held_from(index, direction));
+        let position =
+            self.position(index, &attachment, direction).max(self.held_from(index, &attachment, direction));
         let stream = flow.stream(direction);
         let (first, second) =
             stream.kept().map_or((&[][..], &[][..]), |kept| kept.read(position, usize::MAX));
@@ -148,12 +162,12 @@ impl View {
         self.horizon.filter(|(of, _)| *of == direction).map_or(u64::MAX, |(_, offset)| offset)
     }
 
-    /// First byte that is still held in order; the next expected byte if none is.
-    fn held_from(&self, index: u32, direction: Direction) -> u64 {
+    /// First byte in order that is still held for the monitor; the next expected byte if none is.
+    fn held_from(&self, index: u32, attachment: &Attachment, direction: Direction) -> u64 {
         let Some(stream) = self.flows.get(index).map(|flow| flow.stream(direction)) else { return 0 };
         let loan = self.loan.filter(|loan| loan.direction == direction);
-        let end = loan.map_or(stream.next(), |loan| loan.offset);
-        stream.kept().filter(|kept| !kept.is_empty() && kept.end() == end).map_or(end, Kept::start)
+        let (from, len) = loan.map_or((stream.next(), 0), |loan| (loan.offset, loan.len as u64));
+        Held::new(stream.kept(), from, len).start().max(attachment.floor[direction.index()])
     }
 
     /// Appends bytes in order at `offset`, at most `max`.
@@ -201,4 +215,11 @@ impl View {
         self.flow()?;
         if self.reads(direction) { Ok(()) } else { Err(Refusal::NotBuffered) }
     }
+}
+
+/// The part of a run, as offset and length, that lies behind `from`.
+fn run_from((start, len): (u64, u64), from: u64) -> Option<(u64, u64)> {
+    let end = start.saturating_add(len);
+    let start = start.max(from);
+    (start < end).then(|| (start, end - start))
 }

@@ -82,11 +82,12 @@ impl Flight {
         }
         let len = u32::try_from(end.saturating_sub(fresh)).unwrap_or(u32::MAX);
         let new = Outstanding { start: fresh, len, sacked_bytes: 0, segments: 1, sacked: 0, repeated: 0 };
-        let place = self.segments.iter().rposition(|segment| segment.start < fresh);
-        self.segments.insert(place.map_or(0, |place| place.saturating_add(1)), new);
-        if self.segments.len() > FLIGHT_SEGMENTS {
+        // Before it is added: room for one more would be room for twice as many.
+        if self.segments.len() >= FLIGHT_SEGMENTS {
             self.join_neighbours();
         }
+        let place = self.segments.iter().rposition(|segment| segment.start < fresh);
+        self.segments.insert(place.map_or(0, |place| place.saturating_add(1)), new);
     }
 
     /// The peer acknowledged everything before `position`. Gives how many segments this is the first word of.
@@ -188,7 +189,7 @@ mod tests {
         let mut flight = Flight::default();
         for place in 0..10_000 {
             flight.send(place, place + 1);
-            assert!(flight.segments.len() <= FLIGHT_SEGMENTS);
+            assert!(flight.segments.capacity() <= FLIGHT_SEGMENTS);
         }
         assert_eq!(counts(&flight), (10_000, 0, 0, 0));
         assert_eq!(flight.acknowledge_block(0, 10_000, None), 10_000);
