@@ -57,8 +57,8 @@ fn label(node: &TreeNode, replay: Option<&Replay>) -> Vec<String> {
     label
 }
 
-/// Lines as a quoted string of the DOT language. Guests choose some of them: a quotation mark would end the string, and a
-/// backslash begins what Graphviz replaces.
+/// Lines as a quoted string of the DOT language. Guests choose some of them: a quotation mark would end the string, and
+/// a backslash begins what Graphviz replaces.
 fn quoted(lines: &[String]) -> String {
     let line = |line: &String| line.replace('\\', "\\\\").replace('"', "\\\"");
     format!("\"{}\"", lines.iter().map(line).collect::<Vec<String>>().join("\\n"))

@@ -33,11 +33,11 @@ what decides whether it happens when its parent does: a filter of the guest, by 
 itself, or `raised`, if filters and handlers let it happen. HANDLERS are the guest's, by number, and where they are \
 registered.
 
-With -r the capture is replayed. A second table counts how often the filter of each event was asked, how often it held, \
-how many handlers were called, and how long both took. Below it is how many different sets of registrations (i-forests) \
-there were, and how flows shared them when the last packet had been read. What the guest reports is left out; its log \
-lines, and what went wrong, go to standard error. After the guest's words may come a filter in the syntax of \
-pcap-filter(7), with numbers in place of names.
+With -r the capture is replayed. A second table counts how often the filter of each event was asked, how often it \
+held, how many handlers were called, and how long both took. Below it is how many different sets of registrations \
+(i-forests) there were, and how flows shared them when the last packet had been read. What the guest reports is left \
+out; its log lines, and what went wrong, go to standard error. After the guest's words may come a filter in the syntax \
+of pcap-filter(7), with numbers in place of names.
 
 Examples:
   sluice events http-log.wasm

@@ -32,8 +32,8 @@ pub(super) fn tree(tree: &Tree) -> String {
         let mut table =
             Table::new(&[("MONITOR", Align::Right), left("LISTENS TO"), left("LEVEL"), left("WITH")]);
         for (number, monitor) in tree.monitors.iter().enumerate() {
-            let cells = [&number.to_string(), monitor.audience, monitor.level, &monitor.options.join(", ")];
-            table.row(cells.map(|cell| vec![cell.to_owned()]).into(), String::new());
+            let cells = [&number.to_string(), monitor.audience, &monitor.level, &monitor.options.join(", ")];
+            table.row(cells.map(|cell: &str| vec![cell.to_owned()]).into(), String::new());
         }
         text.push('\n');
         text.push_str(&table.text());

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sluice_engine::Direction;
 use sluice_engine::event::{
     Audience, EventFilter, EventKind, Hook, MonitorSpec, Registration, TenantEvents, UserEvent,
 };
+use sluice_engine::flow::Kib;
 use sluice_engine::reassembly::Level;
 
 use crate::inspect::shown;
@@ -28,8 +30,8 @@ pub(super) struct Tree {
 pub(super) struct MonitorLine {
     /// What it listens to.
     pub(super) audience: &'static str,
-    /// What is done for its flows; empty for one of packets.
-    pub(super) level: &'static str,
+    /// What is done for its flows, by direction if that differs; empty for one of packets.
+    pub(super) level: String,
     /// What else it asked for.
     pub(super) options: Vec<&'static str>,
 }
@@ -78,18 +80,29 @@ impl MonitorLine {
     /// What a monitor asked for in `start`.
     pub(super) fn of(spec: &MonitorSpec) -> Self {
         let (audience, level) = match spec.audience {
-            Audience::Stream => ("TCP flows", level_name(spec.level)),
-            Audience::Raw => ("packets", ""),
+            Audience::Stream => ("TCP flows", level_words(spec)),
+            Audience::Raw => ("packets", String::new()),
         };
         let asked = [
             (spec.filter.is_some(), "filtered"),
             (spec.orphan_filter.is_some(), "orphans filtered"),
+            (spec.wants.iter().any(|want| want.size != Kib::OPERATORS), "size"),
+            (spec.wants.iter().any(|want| want.retain.is_some()), "retain"),
             (spec.observes, "observables"),
             (spec.polls, "polled"),
         ];
         let options = asked.into_iter().filter_map(|(is_asked, word)| is_asked.then_some(word)).collect();
         Self { audience, level, options }
     }
+}
+
+fn level_words(spec: &MonitorSpec) -> String {
+    let [to_server, to_client] =
+        Direction::BOTH.map(|direction| level_name(spec.wants[direction.index()].level));
+    if to_server == to_client {
+        return to_server.to_owned();
+    }
+    format!("{to_server} to server, {to_client} to client")
 }
 
 const fn level_name(level: Level) -> &'static str {
@@ -266,6 +279,18 @@ mod tests {
         assert_eq!(argument(b"\x1b\"").unwrap(), "argument \"\\x1b\\\"\"");
         let long = argument(&[b'x'; 33]).unwrap();
         assert_eq!(long, format!("argument \"{}\"... of 33 bytes", "x".repeat(32)));
+    }
+
+    #[test]
+    fn a_level_is_told_by_direction_where_they_differ() {
+        let mut definitions = Definitions::new();
+        for level in [Level::Count, Level::Full] {
+            definitions.open_stream(None, level).unwrap();
+        }
+        definitions.set_level(1, Direction::ToClient, Level::State).unwrap();
+        let levels: Vec<String> =
+            definitions.monitors().iter().map(|spec| MonitorLine::of(spec).level).collect();
+        assert_eq!(levels, ["count", "full to server, state to client"]);
     }
 
     #[test]
