@@ -7,6 +7,9 @@ mod engine {
     mod company;
     mod corpus;
     mod evasion;
+    mod events_model;
+    mod events_rules;
+    mod events_stage;
     mod fragments;
     mod fuzz;
     mod gaps;
@@ -19,6 +22,7 @@ mod engine {
     mod levels;
     mod load;
     mod model;
+    mod mos;
     mod observables;
     mod outside;
     mod overlap;

@@ -130,8 +130,12 @@ impl PacketLine {
         Ok(())
     }
 
-    /// The frame, or what no frame can say.
-    pub(super) fn frame(&self) -> Result<Frame, &'static str> {
+    /// The frame.
+    ///
+    /// # Errors
+    ///
+    /// What no frame can say, in words.
+    pub fn frame(&self) -> Result<Frame, &'static str> {
         let client = (IpAddress::v4([192, 0, 2, 1]), FIRST_CLIENT_PORT.saturating_add(self.flow));
         let server = (IpAddress::v4([192, 0, 2, 2]), SERVER_PORT);
         let (source, destination) = match self.sender {

@@ -168,8 +168,8 @@ impl View {
 
     /// The record of the current monitor with the current flow, to change.
     pub(super) fn attachment_to_change(&mut self) -> Result<&mut Attachment, Refusal> {
-        self.may_change()?;
         let (index, position) = self.current.flow.ok_or(Refusal::NoFlow)?;
+        self.may_change()?;
         self.flows.get_mut(index).and_then(|flow| flow.attachments.get_mut(position)).ok_or(Refusal::NoFlow)
     }
 }
