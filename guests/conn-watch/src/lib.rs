@@ -10,13 +10,18 @@ mod requests;
 use core::mem;
 use std::collections::BTreeMap;
 
-use hello::{Hello, Seen};
+use hello::{HELLO_BYTES_MAX, Hello};
 use requests::Requests;
 use sluice::prelude::*;
 use sluice::table;
 
 /// Connections in the table unless `rows` says otherwise.
 const ROWS_DEFAULT: usize = 4_096;
+
+/// Connections of which more is known than that they are there, and bytes of request lines that are not complete, all
+/// together: clients that begin and never go on take 32 MiB of 64.
+const CONNECTIONS_MAX: usize = 65_536;
+const COLLECTED_BYTES_MAX: usize = 8 << 20;
 
 const HEADINGS: [&str; 8] =
     ["CLIENT", "SERVER", "PROTOCOL", "NAME", "REQUESTS", "TO SERVER", "TO CLIENT", "READ"];
@@ -42,6 +47,8 @@ struct ConnWatch {
     /// With the time of the first packet.
     rows: Vec<(u64, [String; 8])>,
     totals: Totals,
+    /// See [`COLLECTED_BYTES_MAX`].
+    collected_bytes: usize,
     buffer: Vec<u8>,
 }
 
@@ -49,7 +56,6 @@ struct ConnWatch {
 struct Connection {
     protocol: Protocol,
     requests: Requests,
-    hello: Hello,
     server_name: Option<String>,
     read_bytes: u64,
 }
@@ -107,7 +113,9 @@ impl ConnWatch {
         let flow = event.flow();
         let first = flow.peek_at(event.direction(), 0, BEGINNING_BYTES, &mut self.buffer);
         let protocol = match first {
-            Ok(bytes) if !event.partial() => Protocol::of(event.direction(), bytes),
+            Ok(bytes) if !event.partial() && self.connections.len() < CONNECTIONS_MAX => {
+                Protocol::of(event.direction(), bytes)
+            }
             Ok(_) | Err(_) => Some(Protocol::Other),
         };
         let Some(protocol) = protocol else { return Ok(()) };
@@ -134,29 +142,36 @@ impl ConnWatch {
 
     fn on_requests(&mut self, event: &Event) -> Result<(), Error> {
         let Some(connection) = self.connections.get_mut(&event.flow_id()) else { return Ok(()) };
-        let bytes = event.flow().peek(Direction::ToServer, &mut self.buffer)?;
+        let bytes = match event.flow().peek(Direction::ToServer, &mut self.buffer) {
+            Err(Error::Missed { .. }) => return let_go(event.flow()),
+            bytes => bytes?,
+        };
         connection.read_bytes += bytes.len() as u64;
+        self.collected_bytes -= connection.requests.collected_bytes();
         let mut lines = String::new();
-        let read = connection.requests.push(bytes, |line| {
-            lines += &format!("{}\n", line.escape_default());
-        });
+        let read = connection.requests.push(bytes, |line| lines += &format!("{}\n", line.escape_default()));
+        self.collected_bytes += connection.requests.collected_bytes();
         if self.lines && !lines.is_empty() {
             let client = event.flow().endpoints()?.client;
             lines.lines().for_each(|line| report!("{client}  {line}\n"));
         }
-        read.or_else(|_lost| let_go(event.flow()))
+        if read.is_err() || self.collected_bytes > COLLECTED_BYTES_MAX {
+            let_go(event.flow())
+        } else {
+            Ok(())
+        }
     }
 
+    /// What is not read yet is left with the host.
     fn on_hello(&mut self, event: &Event) -> Result<(), Error> {
         let Some(connection) = self.connections.get_mut(&event.flow_id()) else { return Ok(()) };
-        let bytes = event.flow().peek(Direction::ToServer, &mut self.buffer)?;
-        connection.read_bytes += bytes.len() as u64;
-        match connection.hello.push(bytes) {
-            Seen::Part => return Ok(()),
-            Seen::Whole(name) => connection.server_name = name,
-            Seen::Broken => connection.protocol = Protocol::Other,
+        let bytes = event.flow().peek_at(Direction::ToServer, 0, HELLO_BYTES_MAX, &mut self.buffer)?;
+        connection.read_bytes = bytes.len() as u64;
+        match Hello::read(bytes) {
+            Hello::Part => return Ok(()),
+            Hello::Whole(name) => connection.server_name = name,
+            Hello::Broken => connection.protocol = Protocol::Other,
         }
-        connection.hello = Hello::default();
         let_go(event.flow())
     }
 
@@ -169,6 +184,7 @@ impl ConnWatch {
         let connection = self.connections.remove(&event.flow_id());
         let protocol = connection.as_ref().map_or("-", |connection| connection.protocol.name());
         let Connection { requests, server_name, read_bytes, .. } = connection.unwrap_or_default();
+        self.collected_bytes -= requests.collected_bytes();
         let (flow, names) = (event.flow(), u64::from(server_name.is_some()));
         let (endpoints, info) = (flow.endpoints()?, flow.info()?);
         let to_server = flow.statistics(Side::Client)?.delivered_bytes;

@@ -62,6 +62,11 @@ impl Requests {
         Ok(())
     }
 
+    /// Bytes that are collected of a line that is not complete.
+    pub(crate) fn collected_bytes(&self) -> usize {
+        self.line.len()
+    }
+
     /// What follows a line.
     fn next(&mut self, line: &str, on_request: &mut impl FnMut(&str)) -> Option<Part> {
         match self.part {
@@ -103,7 +108,10 @@ impl Requests {
         match name {
             "content-length" => self.length = value.parse().ok()?,
             "transfer-encoding" => self.is_chunked = value.to_ascii_lowercase().ends_with("chunked"),
-            "host" if self.host.is_none() => self.host = Some(value.escape_default().to_string()),
+            // As long as a name can be (RFC 1035 section 2.3.4), with a port.
+            "host" if self.host.is_none() && value.len() <= 261 => {
+                self.host = Some(value.escape_default().to_string())
+            }
             _ => {}
         }
         Some(())
