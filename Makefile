@@ -18,7 +18,7 @@ SLUICE := target/debug/sluice
 SAMPLE := samples/web.pcap.gz
 GUESTS := $(patsubst guests/%/Cargo.toml,%,$(wildcard guests/*/Cargo.toml))
 GUEST_FILES := $(GUESTS:%=target/guests/%.wasm)
-RUN_GUESTS := midstat http-log fake-rexmit byte-reader abacus
+RUN_GUESTS := midstat http-log fake-rexmit byte-reader abacus conn-watch
 
 # What every guest is made of besides its own folder.
 GUEST_BASE := $(wildcard guests/Cargo.toml guests/Cargo.lock guests/.cargo/config.toml) \

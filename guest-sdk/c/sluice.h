@@ -56,8 +56,9 @@ SLUICE_IMPORT("timer", "set")
 void sluice_raw_set_timer(uint64_t delay, uint64_t argument, sluice_number *answer);
 SLUICE_IMPORT("flow", "set-user-context")
 void sluice_raw_set_user_context(uint64_t value, sluice_done *answer);
+/* Sides: 0 client, 1 server, 2 both. */
 SLUICE_IMPORT("flow", "stop-monitoring")
-void sluice_raw_stop_monitoring(sluice_done *answer);
+void sluice_raw_stop_monitoring(uint32_t sides, sluice_done *answer);
 SLUICE_IMPORT("stream", "peek")
 void sluice_raw_peek(uint32_t direction, uint32_t max, void *answer);
 SLUICE_IMPORT("packet", "bytes")

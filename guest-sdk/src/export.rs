@@ -155,7 +155,7 @@ impl<M: Exported> Guest for Component<M> {
             kind, place, flow, time, user_context, argument, offset, readable, length, wire_length, sequence,
             acknowledgment, window, ports, states,
         });
-        M::with_slot(|slot| slot.0.borrow().as_ref().is_some_and(|instance| instance.filter(id, &event)))
+        M::with_slot(|slot| slot.0.borrow_mut().as_mut().is_some_and(|instance| instance.filter(id, &event)))
     }
 
     #[rustfmt::skip]
@@ -197,9 +197,13 @@ impl<M: Exported> Guest for Component<M> {
 }
 
 /// A number that the host never got from this guest is ignored: there is nothing that it could mean.
-impl<M> Instance<M> {
-    fn filter(&self, id: u32, event: &Event) -> bool {
-        let Some(filter) = self.tables.filters.get(id as usize) else { return false };
+impl<M: 'static> Instance<M> {
+    fn filter(&mut self, id: u32, event: &Event) -> bool {
+        // A function that was named for the first time while a handler ran is not in the table yet.
+        if id as usize >= self.tables.filters.len() {
+            self.tables.adopt();
+        }
+        let Some(Some(filter)) = self.tables.filters.get(id as usize) else { return false };
         filter(&self.middlebox, event).unwrap_or_else(|error| {
             log::warn!("filter of {:?}: {error}", event.kind());
             false
@@ -207,7 +211,10 @@ impl<M> Instance<M> {
     }
 
     fn callback(&mut self, id: u32, event: &Event) -> Verdict {
-        let Some(handler) = self.tables.handlers.get(id as usize) else { return Verdict::Pass };
+        if id as usize >= self.tables.handlers.len() {
+            self.tables.adopt();
+        }
+        let Some(Some(handler)) = self.tables.handlers.get(id as usize) else { return Verdict::Pass };
         handler(&mut self.middlebox, event).unwrap_or_else(|error| {
             log::warn!("handler of {:?}: {error}", event.kind());
             Verdict::Pass

@@ -4,7 +4,7 @@ use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use crate::Error;
 use crate::bindings::sluice::middlebox::flow as raw;
-use crate::kind::{Direction, Side};
+use crate::kind::{Direction, Side, Sides};
 use crate::tcp::{EndReason, TcpState};
 
 /// A flow as it can be remembered between calls: opaque, unique while the process runs.
@@ -96,15 +96,17 @@ impl Flow {
         raw::set_user_context(value).map_err(Error::from_number)
     }
 
-    /// No more events of this flow for this monitor once the current packet is done with, [`ConnEnd`] included.
+    /// No more events at these sides of this flow for this monitor, and no more bytes of the stream that such a side
+    /// receives, from the next pass on: the next packet, or the next hook of this one. [`ConnEnd`] comes until both
+    /// sides are stopped.
     ///
     /// [`ConnEnd`]: crate::EventKind::ConnEnd
     ///
     /// # Errors
     ///
     /// [`Error::NoFlow`], [`Error::NotAllowed`] in a filter.
-    pub fn stop_monitoring(&self) -> Result<(), Error> {
-        raw::stop_monitoring().map_err(Error::from_number)
+    pub fn stop_monitoring(&self, sides: Sides) -> Result<(), Error> {
+        raw::stop_monitoring(sides.raw()).map_err(Error::from_number)
     }
 }
 

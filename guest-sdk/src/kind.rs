@@ -111,6 +111,27 @@ impl Hook {
     }
 }
 
+/// One end host of a flow or both.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Sides {
+    /// Who sent the first SYN.
+    Client,
+    /// The other one.
+    Server,
+    /// Both of them.
+    Both,
+}
+
+impl Sides {
+    pub(crate) const fn raw(self) -> types::Sides {
+        match self {
+            Self::Client => types::Sides::Client,
+            Self::Server => types::Sides::Server,
+            Self::Both => types::Sides::Both,
+        }
+    }
+}
+
 /// An end host of a flow, and the TCP stack that the host emulates for it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Side {

@@ -67,17 +67,23 @@ pub mod checksum;
 mod configuration;
 mod error;
 mod event;
+pub mod events;
 #[doc(hidden)]
 pub mod export;
+mod filter;
 mod flow;
+mod functions;
 pub mod json;
 mod kind;
+mod levels;
 pub mod log;
 mod middlebox;
+mod monitor;
 mod observables;
 mod packet;
 mod prefix;
 mod ready;
+mod registration;
 mod repetition;
 mod setup;
 mod stream;
@@ -89,15 +95,19 @@ mod timer;
 pub use configuration::{Configuration, ConfigurationError};
 pub use error::Error;
 pub use event::Event;
+pub use filter::{Native, PortRange};
 pub use flow::{Endpoints, Flow, FlowId, FlowInfo, SideStatistics};
-pub use kind::{Direction, EventId, EventKind, Hook, Side};
+pub use kind::{Direction, EventId, EventKind, Hook, Side, Sides};
+pub use levels::Overlap;
 pub use middlebox::{Decision, Middlebox, Outcome, Verdict};
+pub use monitor::{RawMonitor, StreamMonitor};
 pub use observables::{RoundTrips, SideObservables};
 pub use packet::{Packet, Region};
 pub use prefix::{Prefix, PrefixError};
 pub use ready::{ReadyFlow, ReadyFlows};
+pub use registration::Monitor;
 pub use repetition::{Difference, Repetition};
-pub use setup::{Setup, SetupError, StreamMonitor};
+pub use setup::{Setup, SetupError};
 pub use stream::{BufferInfo, Fragment, Level};
 pub use tcp::{EndReason, TcpFlags, TcpState};
 pub use tcp_info::{Negotiated, RoundTrip, TcpInfo};
@@ -112,6 +122,6 @@ pub mod prelude {
     };
     pub use crate::{
         Configuration, Direction, Error, Event, EventKind, Flow, FlowId, Hook, Level, Middlebox, Setup, Side,
-        Tick, Verdict, log, report,
+        Sides, Tick, Verdict, log, report,
     };
 }

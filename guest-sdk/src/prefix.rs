@@ -26,6 +26,18 @@ pub struct Prefix {
 }
 
 impl Prefix {
+    /// The lowest address in it.
+    #[must_use]
+    pub const fn address(self) -> IpAddr {
+        self.address
+    }
+
+    /// How many bits all addresses in it begin with: up to 32 for IPv4, 128 for IPv6.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self.bits
+    }
+
     /// Whether the address begins with the prefix. None of the other family does.
     #[must_use]
     pub fn contains(self, address: IpAddr) -> bool {

@@ -1,31 +1,41 @@
-//! What a middlebox asks for in `start`: monitors, events, handlers, timers.
+//! What a middlebox asks for in `start`: monitors, events, timers.
 
 use core::cell::RefCell;
 use core::fmt;
+use core::marker::PhantomData;
 use core::time::Duration;
 
 use thiserror::Error;
 
 use crate::bindings::sluice::middlebox::{event as raw_event, monitor as raw_monitor};
-use crate::kind::{EventId, EventKind, Hook};
-use crate::middlebox::{Decision, Outcome, Verdict};
+use crate::events::define_raw;
+use crate::functions::{Filter, Handler, adopt_filters, adopt_handlers, filter_number, handler_number};
+use crate::kind::{EventId, EventKind};
+use crate::middlebox::{Decision, Outcome};
+use crate::monitor::{RawMonitor, StreamMonitor};
 use crate::timer::{Tick, Timer};
-use crate::{Error, Event, Level};
+use crate::{Error, Event, Level, Native};
 
-pub(crate) type Handler<M> = Box<dyn Fn(&mut M, &Event) -> Result<Verdict, Error>>;
 pub(crate) type TimerHandler<M> = Box<dyn Fn(&mut M, &Tick)>;
-pub(crate) type Filter<M> = Box<dyn Fn(&M, &Event) -> Result<bool, Error>>;
 
 /// Where `start` opens monitors, defines events and sets timers.
 pub struct Setup<M> {
-    tables: RefCell<Tables<M>>,
+    timers: RefCell<Vec<TimerEntry<M>>>,
 }
 
 /// The functions that the host calls by number: a function's number is its place.
 pub(crate) struct Tables<M> {
-    pub(crate) handlers: Vec<Handler<M>>,
-    pub(crate) filters: Vec<Filter<M>>,
+    pub(crate) handlers: Vec<Option<Handler<M>>>,
+    pub(crate) filters: Vec<Option<Filter<M>>>,
     pub(crate) timers: Vec<TimerEntry<M>>,
+}
+
+impl<M: 'static> Tables<M> {
+    /// Takes in what was named for the first time since.
+    pub(crate) fn adopt(&mut self) {
+        adopt_handlers(&mut self.handlers);
+        adopt_filters(&mut self.filters);
+    }
 }
 
 pub(crate) struct TimerEntry<M> {
@@ -36,12 +46,14 @@ pub(crate) struct TimerEntry<M> {
 
 impl<M: 'static> Setup<M> {
     pub(crate) const fn new() -> Self {
-        let tables = Tables { handlers: Vec::new(), filters: Vec::new(), timers: Vec::new() };
-        Self { tables: RefCell::new(tables) }
+        Self { timers: RefCell::new(Vec::new()) }
     }
 
     pub(crate) fn into_tables(self) -> Tables<M> {
-        self.tables.into_inner()
+        let mut tables =
+            Tables { handlers: Vec::new(), filters: Vec::new(), timers: self.timers.into_inner() };
+        tables.adopt();
+        tables
     }
 
     /// Opens a monitor of the TCP flows whose first packet matches `filter`, a pcap-filter expression; empty takes
@@ -55,7 +67,39 @@ impl<M: 'static> Setup<M> {
             filter: filter.into(),
             error: Error::from_number(number),
         })?;
-        Ok(StreamMonitor { setup: self, number })
+        Ok(StreamMonitor { setup: PhantomData, number })
+    }
+
+    /// Opens a monitor of packets: each that `filter`, a pcap-filter expression, takes raises
+    /// [`EventKind::PacketIn`] at [`Hook::None`](crate::Hook::None) once, before anything else happens with it, whether
+    /// it belongs to a flow, is TCP at all, or a fragment. Empty takes every packet.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::Monitor`] with [`Error::BadFilter`] or [`Error::TooMany`].
+    pub fn raw_monitor(&self, filter: &str) -> Result<RawMonitor<'_, M>, SetupError> {
+        let number = raw_monitor::open_raw(filter).map_err(|number| SetupError::Monitor {
+            filter: filter.into(),
+            error: Error::from_number(number),
+        })?;
+        Ok(RawMonitor { setup: PhantomData, number })
+    }
+
+    /// Calls a handler not when its events happen but after the burst of packets in which they did, whatever it is
+    /// registered for, in `start` or later: data that continues what waits becomes one event with it. No packet is
+    /// current then. See [`StreamMonitor::on_deferred`].
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::Defer`] with [`Error::TooMany`].
+    pub fn defer<O: Outcome, F: Fn(&mut M, &Event) -> O + 'static>(
+        &self,
+        handler: F,
+    ) -> Result<(), SetupError> {
+        const { assert!(size_of::<F>() == 0, "a handler that captures something cannot be named again") };
+        handler_number(handler)
+            .and_then(|number| raw_event::defer(number).map_err(Error::from_number))
+            .map_err(|error| SetupError::Defer { error })
     }
 
     /// Defines an event that happens when `parent` happens and `happens` says so. Filters change nothing: they see
@@ -71,7 +115,7 @@ impl<M: 'static> Setup<M> {
         parent: impl Into<EventId>,
         happens: impl Fn(&M, &Event) -> D + 'static,
     ) -> Result<EventId, SetupError> {
-        self.define_with(name, parent, 0, happens)
+        self.define_bytes(name, parent, &[], happens)
     }
 
     /// As [`Setup::define`], with a number that comes with the event as [`Event::argument`], so that one filter can
@@ -87,15 +131,50 @@ impl<M: 'static> Setup<M> {
         argument: u64,
         happens: impl Fn(&M, &Event) -> D + 'static,
     ) -> Result<EventId, SetupError> {
-        let parent = parent.into();
-        let refused = |error| SetupError::Event { name: name.into(), error };
-        let filters = &mut self.tables.borrow_mut().filters;
-        let filter = u32::try_from(filters.len()).map_err(|_| refused(Error::TooMany))?;
-        let filter_spec = raw_event::Filter::Guest(filter);
-        let number = raw_event::define(name, parent.number, &filter_spec, &argument.to_le_bytes())
-            .map_err(|number| refused(Error::from_number(number)))?;
-        filters.push(Box::new(move |middlebox, event| happens(middlebox, event).happens()));
-        Ok(EventId { number, root: parent.root })
+        self.define_bytes(name, parent, &argument.to_le_bytes(), happens)
+    }
+
+    /// As [`Setup::define`], with up to 1,024 bytes that come with the event as [`Event::argument_bytes`]; their first
+    /// eight are [`Event::argument`], little-endian.
+    ///
+    /// # Errors
+    ///
+    /// As [`Setup::define`], and [`Error::TooLong`] for more.
+    pub fn define_bytes<D: Decision>(
+        &self,
+        name: &str,
+        parent: impl Into<EventId>,
+        argument: &[u8],
+        happens: impl Fn(&M, &Event) -> D + 'static,
+    ) -> Result<EventId, SetupError> {
+        filter_number(happens)
+            .and_then(|filter| define_raw(name, parent.into(), &raw_event::Filter::Guest(filter), argument))
+            .map_err(|error| SetupError::Event { name: name.into(), error })
+    }
+
+    /// Makes an event below `parent` that happens only when it is [raised](EventId::raise).
+    ///
+    /// # Errors
+    ///
+    /// As [`Setup::define`].
+    pub fn alloc(&self, name: &str, parent: impl Into<EventId>) -> Result<EventId, SetupError> {
+        crate::events::alloc(name, parent).map_err(|error| SetupError::Event { name: name.into(), error })
+    }
+
+    /// Defines an event that happens when `parent` happens and the host finds that `filter` holds, without a call into
+    /// the middlebox.
+    ///
+    /// # Errors
+    ///
+    /// As [`Setup::define`], and [`Error::BadFilter`] for a filter that means nothing or says nothing about `parent`.
+    pub fn define_native(
+        &self,
+        name: &str,
+        parent: impl Into<EventId>,
+        filter: &Native,
+    ) -> Result<EventId, SetupError> {
+        crate::events::define_native(name, parent, filter)
+            .map_err(|error| SetupError::Event { name: name.into(), error })
     }
 
     /// A handler that [`Timer::after`] calls later.
@@ -124,94 +203,10 @@ impl<M: 'static> Setup<M> {
     }
 
     fn add_timer(&self, handler: TimerHandler<M>, every: Option<Duration>) -> Result<Timer, SetupError> {
-        let timers = &mut self.tables.borrow_mut().timers;
+        let mut timers = self.timers.borrow_mut();
         let number = u32::try_from(timers.len()).map_err(|_| SetupError::Timer { error: Error::TooMany })?;
         timers.push(TimerEntry { handler, every });
         Ok(Timer { handler: number })
-    }
-}
-
-/// A monitor of TCP flows, to which handlers are added.
-pub struct StreamMonitor<'a, M> {
-    setup: &'a Setup<M>,
-    number: u32,
-}
-
-impl<M: 'static> StreamMonitor<'_, M> {
-    /// Asks for what [`Flow::observables`](crate::Flow::observables) tells of the monitor's flows.
-    ///
-    /// # Errors
-    ///
-    /// [`SetupError::Observables`] if the host does not keep them.
-    pub fn observe(&self) -> Result<(), SetupError> {
-        raw_monitor::observe(self.number)
-            .map_err(|number| SetupError::Observables { error: Error::from_number(number) })
-    }
-
-    /// Asks to be told once a burst which of the monitor's flows can be read, began and ended:
-    /// [`Middlebox::on_ready`](crate::Middlebox::on_ready).
-    ///
-    /// # Errors
-    ///
-    /// [`SetupError::Poll`] if the host does not tell.
-    pub fn poll(&self) -> Result<(), SetupError> {
-        raw_monitor::poll(self.number)
-            .map_err(|number| SetupError::Poll { error: Error::from_number(number) })
-    }
-
-    /// Calls `handler` when `event` happens, at the hook that suits the event:
-    ///
-    /// | event | hook |
-    /// |---|---|
-    /// | [`EventKind::PacketIn`], [`EventKind::ConnStart`] | sender: once for each packet or flow |
-    /// | [`EventKind::TcpStateChange`] | both: either stack has its own changes |
-    /// | [`EventKind::Rexmit`], [`EventKind::Conflict`] | receiver |
-    /// | [`EventKind::NewData`], [`EventKind::Gap`], [`EventKind::Error`] | receiver |
-    /// | [`EventKind::ConnEnd`], [`EventKind::Orphan`] | none |
-    ///
-    /// Handlers of one event run in the order in which they were given.
-    ///
-    /// # Errors
-    ///
-    /// [`SetupError::Handler`] with [`Error::TooMany`].
-    pub fn on<O: Outcome>(
-        &self,
-        event: impl Into<EventId>,
-        handler: impl Fn(&mut M, &Event) -> O + 'static,
-    ) -> Result<(), SetupError> {
-        let event = event.into();
-        self.register(event, event.root.default_hooks(), handler)
-    }
-
-    /// As [`StreamMonitor::on`], at `hook`.
-    ///
-    /// # Errors
-    ///
-    /// [`SetupError::Handler`] with [`Error::TooMany`], or [`Error::BadHook`] if the event is never raised there.
-    pub fn on_at<O: Outcome>(
-        &self,
-        hook: Hook,
-        event: impl Into<EventId>,
-        handler: impl Fn(&mut M, &Event) -> O + 'static,
-    ) -> Result<(), SetupError> {
-        self.register(event.into(), &[hook], handler)
-    }
-
-    fn register<O: Outcome>(
-        &self,
-        event: EventId,
-        hooks: &[Hook],
-        handler: impl Fn(&mut M, &Event) -> O + 'static,
-    ) -> Result<(), SetupError> {
-        let refused = |error| SetupError::Handler { event: event.root, error };
-        let handlers = &mut self.setup.tables.borrow_mut().handlers;
-        let number = u32::try_from(handlers.len()).map_err(|_| refused(Error::TooMany))?;
-        for hook in hooks {
-            raw_event::register(self.number, event.number, hook.raw(), number)
-                .map_err(|number| refused(Error::from_number(number)))?;
-        }
-        handlers.push(Box::new(move |middlebox, event| handler(middlebox, event).verdict()));
-        Ok(())
     }
 }
 
@@ -240,6 +235,18 @@ pub enum SetupError {
     Handler {
         /// The built-in event, also where the handler is for one derived from it.
         event: EventKind,
+        /// Why.
+        error: Error,
+    },
+    /// Deferring a handler.
+    #[error("cannot defer a handler: {error}")]
+    Defer {
+        /// Why.
+        error: Error,
+    },
+    /// What a monitor wants of streams.
+    #[error("cannot have streams so: {error}")]
+    Stream {
         /// Why.
         error: Error,
     },
@@ -273,11 +280,5 @@ impl From<SetupError> for String {
 impl<M> fmt::Debug for Setup<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Setup").finish_non_exhaustive()
-    }
-}
-
-impl<M> fmt::Debug for StreamMonitor<'_, M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StreamMonitor").field("number", &self.number).finish_non_exhaustive()
     }
 }

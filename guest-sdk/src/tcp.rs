@@ -1,6 +1,7 @@
 //! TCP states, flags, and why a flow ended.
 
 use core::fmt;
+use core::ops::BitOr;
 
 /// A TCP state (RFC 9293 section 3.3.2).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -77,6 +78,25 @@ pub struct TcpFlags(pub u8);
 
 impl TcpFlags {
     /// No more bytes from the sender.
+    pub const FIN: Self = Self(1);
+    /// Synchronises sequence numbers.
+    pub const SYN: Self = Self(2);
+    /// Resets the connection.
+    pub const RST: Self = Self(4);
+    /// Push.
+    pub const PSH: Self = Self(8);
+    /// The acknowledgment number counts.
+    pub const ACK: Self = Self(16);
+    /// The urgent pointer counts.
+    pub const URG: Self = Self(32);
+    /// ECN echo (RFC 3168).
+    pub const ECE: Self = Self(64);
+    /// Congestion window reduced (RFC 3168).
+    pub const CWR: Self = Self(128);
+    /// None of them.
+    pub const NONE: Self = Self(0);
+
+    /// No more bytes from the sender.
     #[must_use]
     pub const fn fin(self) -> bool {
         self.0 & 1 != 0
@@ -110,6 +130,14 @@ impl TcpFlags {
     #[must_use]
     pub const fn urg(self) -> bool {
         self.0 & 32 != 0
+    }
+}
+
+impl BitOr for TcpFlags {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 }
 

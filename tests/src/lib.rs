@@ -1,8 +1,9 @@
 //! What the tests of sluice have in common: packet scripts, bursts made by hand, a handler that reads everything, the
-//! targets of fuzzing, and attacks on memory.
+//! targets of fuzzing, attacks on memory, and a model of the event layer.
 #![forbid(unsafe_code)]
 
 mod cases;
+pub mod events;
 mod fragment;
 mod frames;
 pub mod fuzz;

@@ -7,6 +7,9 @@ mod engine {
     mod company;
     mod corpus;
     mod evasion;
+    mod events_model;
+    mod events_rules;
+    mod events_stage;
     mod fragments;
     mod fuzz;
     mod gaps;

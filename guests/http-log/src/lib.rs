@@ -101,7 +101,7 @@ impl HttpLog {
             return event.peek(&mut self.buffer).map(|_| ());
         }
         self.not_http += 1;
-        event.flow().stop_monitoring()
+        event.flow().stop_monitoring(Sides::Both)
     }
 
     fn on_gap(&mut self, event: &Event) -> Result<(), Error> {
@@ -155,7 +155,7 @@ impl HttpLog {
         if tunnel || !within_limit {
             self.counts.unknown += u64::from(!within_limit);
             self.flows.remove(context);
-            event.flow().stop_monitoring()?;
+            event.flow().stop_monitoring(Sides::Both)?;
         }
         Ok(())
     }

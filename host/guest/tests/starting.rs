@@ -11,6 +11,14 @@ const MONITOR: &str = r#"
 (import "sluice:middlebox/event@0.1.0" "define"
   (func $define-any (param i32 i32 i32 i32 i64 i32 i32 i32 i32 i32)))
 (import "sluice:middlebox/event@0.1.0" "register" (func $register (param i32 i32 i32 i32 i32)))
+(import "sluice:middlebox/event@0.1.0" "raise" (func $raise (param i32 i32)))
+(import "sluice:middlebox/event@0.1.0" "argument" (func $argument (param i32)))
+(import "sluice:middlebox/event@0.1.0" "undefine" (func $undefine (param i32 i32)))
+(import "sluice:middlebox/event@0.1.0" "unregister" (func $unregister (param i32 i32 i32 i32 i32)))
+(import "sluice:middlebox/event@0.1.0" "register-flow" (func $register-flow (param i32 i32 i32 i32)))
+(import "sluice:middlebox/monitor@0.1.0" "open-raw" (func $open-raw (param i32 i32 i32)))
+(import "sluice:middlebox/monitor@0.1.0" "filter-orphans" (func $orphans (param i32 i32 i32 i32)))
+(import "sluice:middlebox/monitor@0.1.0" "poll" (func $poll (param i32 i32)))
 (import "sluice:middlebox/timer@0.1.0" "set" (func $set (param i64 i64 i32)))
 (import "sluice:middlebox/timer@0.1.0" "cancel" (func $cancel (param i32 i32)))
 (import "sluice:middlebox/flow@0.1.0" "set-user-context" (func $context (param i64 i32)))
@@ -85,6 +93,45 @@ fn in_start_there_is_neither_flow_nor_packet() {
 }
 
 #[test]
+fn in_start_no_event_is_at_hand() {
+    let answers = answers(&[
+        ("(call $raise (i32.const 4096) (i32.const 64))", 4),
+        ("(call $argument (i32.const 64))", 4),
+        ("(call $register-flow (i32.const 6) (i32.const 2) (i32.const 1) (i32.const 64))", 4),
+        ("(call $undefine (i32.const 6) (i32.const 64))", 4),
+        ("(call $unregister (i32.const 0) (i32.const 6) (i32.const 2) (i32.const 1) (i32.const 64))", 4),
+        ("(call $poll (i32.const 0) (i32.const 64))", 4),
+        ("(call $open-raw (i32.const 36) (i32.const 4) (i32.const 64))", 4),
+        ("(call $orphans (i32.const 0) (i32.const 32) (i32.const 3) (i32.const 64))", 4),
+    ]);
+    // not-allowed, not-allowed, no-flow, bad-id, bad-id, bad-id, bad-filter, bad-id
+    assert_eq!(answers, "CCBEEEKE");
+}
+
+#[test]
+fn native_filters_are_checked() {
+    let define = |case: u32, first: i64, rest: [i32; 2]| {
+        format!(
+            "(call $define-any (i32.const 32) (i32.const 3) (i32.const 6) (i32.const {case}) (i64.const {first})
+              (i32.const {}) (i32.const {}) (i32.const 0) (i32.const 0) (i32.const 64))",
+            rest[0], rest[1]
+        )
+    };
+    let specs = [
+        define(1, 36, [4, 0]),  // pcap: "junk"
+        define(2, 1, [2, 0]),   // flags: a value beside the mask
+        define(3, 0, [0, 0]),   // ports: none
+        define(5, 0, [32, 0]),  // a pattern without bytes
+        define(5, -1, [32, 3]), // a pattern beyond all offsets
+        define(6, 9, [8, 0]),   // a length of 9 to 8
+        define(7, 0, [0, 0]),   // every 0 bytes
+        define(8, 0, [0, 0]),   // every 0 packets
+    ];
+    let pieces: Vec<(&str, u32)> = specs.iter().map(|spec| (spec.as_str(), 4)).collect();
+    assert_eq!(answers(&pieces), "K".repeat(specs.len()), "bad-filter");
+}
+
+#[test]
 fn a_bad_filter_is_explained_to_the_operator() {
     let mut worker = Worker::new();
     let start = r#"(data (i32.const 36) "junk")
@@ -127,6 +174,8 @@ fn a_guest_that_lacks_the_export_it_needs_is_told() {
     assert_eq!(worker.start_error(&start(register)), "guest g0 registers handlers but exports no callback");
     let define = "(call $define (i32.const 40) (i32.const 0) (i32.const 6) (i32.const 1) (i64.const 9) (i32.const 64))";
     assert_eq!(worker.start_error(&start(define)), "guest g0 defines events but exports no filter");
+    let poll = "(call $poll (i32.const 0) (i32.const 64))";
+    assert_eq!(worker.start_error(&start(poll)), "guest g0 polls a monitor but exports no on-ready");
     let set = "(call $set (i64.const 1) (i64.const 1) (i32.const 64))";
     assert_eq!(worker.start_error(&start(set)), "guest g0 sets timers but exports no on-timer");
 }

@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Write each direction of each TCP connection to a file, without any middlebox.
     Streams(StreamsArgs),
+    /// Show the events that a middlebox defines as a tree, and with a capture how often each happened.
+    Events(crate::events::EventsArgs),
     /// Compile a middlebox and wrap it into a component.
     Build(crate::build::BuildArgs),
     /// Say what a middlebox imports, exports and needs, and whether it would load.
@@ -160,6 +162,19 @@ pub(crate) enum UrgentMode {
     Gap,
 }
 
+/// What a guest may take.
+#[derive(Args, Debug)]
+pub(crate) struct GuestLimitArgs {
+    /// Memory that one guest may take, MiB
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) limit_mem: u32,
+
+    /// Limit each call of a guest to so much fuel (about one unit an instruction) instead of 20 ms of CPU time: the
+    /// same on every machine
+    #[arg(long, value_name = "UNITS")]
+    pub(crate) fuel: Option<u64>,
+}
+
 /// Run middleboxes over traffic.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -196,14 +211,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "WHAT", value_enum)]
     pub(crate) allow: Vec<Allowed>,
 
-    /// Memory that one guest may take, MiB
-    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    pub(crate) limit_mem: u32,
-
-    /// Limit each call of a guest to so much fuel (about one unit an instruction) instead of 20 ms of CPU time: the
-    /// same on every machine
-    #[arg(long, value_name = "UNITS")]
-    pub(crate) fuel: Option<u64>,
+    #[command(flatten)]
+    pub(crate) limits: GuestLimitArgs,
 
     /// GUEST.wasm, then key=value words for it, then a filter
     #[arg(value_name = "GUEST.wasm [KEY=VALUE...] [FILTER]")]

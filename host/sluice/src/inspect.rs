@@ -76,7 +76,7 @@ fn list(names: &[String]) -> String {
 }
 
 /// A name from the file: it may hold anything, and a terminal obeys.
-fn shown(name: &str) -> String {
+pub(crate) fn shown(name: &str) -> String {
     name.chars().flat_map(char::escape_debug).collect::<String>().replace("\\'", "'").replace("\\\"", "\"")
 }
 

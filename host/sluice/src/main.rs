@@ -3,6 +3,7 @@
 
 mod build;
 mod cli;
+mod events;
 mod exit;
 mod filter;
 mod input;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     log_to_stderr(match &cli.command {
         Command::Run(args) => args.input.verbose,
         Command::Streams(args) => args.input.verbose,
+        Command::Events(args) => args.verbose(),
         Command::Build(_) | Command::Inspect(_) => 0,
     });
     match dispatch(&cli.command) {
@@ -51,6 +53,7 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Run(args) => run::run(args),
         Command::Streams(args) => streams::run(args),
+        Command::Events(args) => events::run(args),
         Command::Build(args) => {
             build::run(args).map(|()| Exit::Ok).map_err(|error| Failure { exit: Exit::Failed, error })
         }

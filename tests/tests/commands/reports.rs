@@ -27,11 +27,45 @@ fn same_text(found: &str, expected: &str) {
 #[test]
 fn each_guest_reports_what_is_in_the_sample() {
     let here = Folder::new("reports");
-    for guest in ["midstat", "http-log", "fake-rexmit", "byte-reader", "abacus"] {
+    for guest in ["midstat", "http-log", "fake-rexmit", "byte-reader", "abacus", "conn-watch"] {
         let outcome = here.sluice(&format!("run -q -r SAMPLE @{guest}")).well();
         same_text(&outcome.out, &expected(guest));
         assert_eq!(outcome.err, "", "{guest}");
     }
+}
+
+#[test]
+fn the_tour_of_events_shows_what_its_readme_says() {
+    let here = Folder::new("tour");
+    let outcome = here.sluice_with("run -q @events-tour -r", &project().join("samples/tour.pcap")).well();
+    same_text(&outcome.out, &expected("events-tour"));
+    assert_eq!(outcome.err, "");
+    let readme = fs::read_to_string(project().join("guests/events-tour/README.md")).unwrap();
+    let shown = format!("```\n{}```\n", outcome.out);
+    assert!(readme.contains(&shown), "the README shows something else");
+}
+
+#[test]
+fn conn_watch_reads_server_names_and_no_more_than_it_needs() {
+    let here = Folder::new("names");
+    let outcome = here.sluice_with("run -q @conn-watch -r", &project().join("samples/tls.pcap.gz")).well();
+    same_text(&outcome.out, &expected("conn-watch-tls"));
+    assert_eq!(outcome.err, "");
+    // What `tshark -T fields -e tcp.srcport -e tls.handshake.extensions_server_name` shows, and the banner.
+    let names = ["www.example.org", "old.example.org", "-", "split.example.org", "long.example.org", "-"];
+    let lines: Vec<Vec<&str>> = outcome.out.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[1..7].iter().map(|words| words[3]).collect::<Vec<_>>(), names);
+    assert!(lines[1..6].iter().all(|words| words[2] == "TLS") && lines[6][2] == "other");
+}
+
+#[test]
+fn conn_watch_counts_the_requests_that_http_log_logs() {
+    let here = Folder::new("requests");
+    let outcome = here.sluice("run -q -r SAMPLE @conn-watch lines=true").well();
+    let requests = expected("http-log").lines().filter(|line| line.contains("  http  ")).count();
+    assert_eq!(outcome.out.lines().filter(|line| line.ends_with(" HTTP/1.1")).count(), requests);
+    let totals = expected("conn-watch");
+    assert!(totals.contains(&format!(" {requests} requests, ")), "{totals}");
 }
 
 #[test]

@@ -323,11 +323,12 @@ impl Engine {
         for raised in pass.raised {
             self.counters.events[raised.kind.index()] += 1;
         }
-        if !pass.concerns(&self.view) {
+        let interest = pass.interest();
+        if !pass.concerns(&self.view, interest) {
             return;
         }
         let mut wishes = Wishes::default();
-        pass.run(&mut self.view, &self.monitors, handler, &mut wishes);
+        pass.run(interest, &mut self.view, &self.monitors, handler, &mut wishes);
         self.counters.callbacks += wishes.callbacks;
         if let Some(tenant) = wishes.drop {
             self.drop_packet(tenant);

@@ -10,7 +10,8 @@ use smallvec::SmallVec;
 
 use super::walk::Walk;
 use super::{
-    EventCall, EventKind, Faulted, Handler, Hook, IForest, Monitors, Place, TenantId, interest_bit, set_of,
+    EventCall, EventKind, Faulted, Handler, Hook, IForest, Monitors, POLLED, Place, TenantId, interest_bit,
+    set_of,
 };
 use crate::view::View;
 use crate::{Direction, Nanos, Side};
@@ -70,15 +71,16 @@ struct Visit {
 
 impl Pass<'_> {
     /// The (kind, hook) pairs that happened.
-    fn interest(&self) -> u32 {
+    #[inline]
+    pub(crate) fn interest(&self) -> u32 {
         self.raised.iter().fold(0, |bits, raised| bits | interest_bit(raised.kind, self.hook))
     }
 
-    /// Whether any handler may want to know: most packets end here.
+    /// Whether any handler may want to know what happened: most packets end here.
     #[inline]
-    pub(crate) fn concerns(&self, view: &View) -> bool {
+    pub(crate) fn concerns(&self, view: &View, interest: u32) -> bool {
         match self.flow {
-            Some(index) => view.flows.get(index).is_some_and(|flow| flow.interest & self.interest() != 0),
+            Some(index) => view.flows.get(index).is_some_and(|flow| flow.interest & interest != 0),
             None => !self.takers.is_empty(),
         }
     }
@@ -86,6 +88,7 @@ impl Pass<'_> {
     /// Runs the pass, one that [concerns](Pass::concerns) somebody.
     pub(crate) fn run(
         &self,
+        interest: u32,
         view: &mut Box<View>,
         monitors: &Monitors,
         handler: &mut dyn Handler,
@@ -96,39 +99,62 @@ impl Pass<'_> {
             None => (0, false),
         };
         let base = self.base(view, flow, is_partial);
-        for visit in self.visits(view, monitors) {
-            self.visit(&visit, base, view, handler, wishes);
+        match self.flow {
+            // Most flows have one monitor: nothing to put in order, and no list of them.
+            Some(index) if view.flows.get(index).is_some_and(|flow| flow.attachments.len() == 1) => {
+                if let Some(visit) = self.visit_of(view, index, 0, interest) {
+                    self.visit(&visit, base, view, handler, wishes);
+                }
+            }
+            _ => {
+                for visit in self.visits(view, monitors, interest) {
+                    self.visit(&visit, base, view, handler, wishes);
+                }
+            }
         }
-        if let Some(index) = self.flow {
+        if let Some(index) = self.flow.filter(|_| interest & POLLED != 0) {
             view.list_polled(index, self.hook, self.raised, self.direction);
         }
     }
 
-    /// The monitors that the pass comes to, in order.
-    fn visits(&self, view: &View, monitors: &Monitors) -> SmallVec<[Visit; 1]> {
-        let interest = self.interest();
+    /// The monitors that the pass comes to, in order. What is walked for each is made here, not when its turn comes: an
+    /// event that a handler of another monitor undefines is still there until the pass is over.
+    fn visits(&self, view: &View, monitors: &Monitors, interest: u32) -> SmallVec<[Visit; 4]> {
         let events = |tenant: TenantId| view.tenants.get(usize::from(tenant.0));
         let Some(index) = self.flow else {
             let takers = self.takers.iter().filter_map(|number| monitors.get(*number));
             let visits = takers.filter_map(|monitor| {
-                let set = Rc::clone(events(monitor.tenant)?.of_monitor(monitor.number.into())?);
+                let events = events(monitor.tenant)?;
+                let set = Rc::clone(events.of_monitor(monitor.number.into())?);
+                events.forest(&set);
                 Some(Visit { tenant: monitor.tenant, flow: None, set })
             });
             return visits.collect();
         };
-        let Some(flow) = view.flows.get(index) else { return SmallVec::new() };
-        let visits = flow.attachments.iter().enumerate().filter_map(|(position, attachment)| {
-            let set = set_of(&view.tenants, attachment)?;
-            if set.interest() & interest == 0 || !attachment.hears(self.side) {
-                return None;
-            }
-            Some(Visit { tenant: attachment.tenant, flow: Some((index, position)), set: Rc::clone(set) })
+        let count = view.flows.get(index).map_or(0, |flow| flow.attachments.len());
+        let visits = (0..count).filter_map(|position| {
+            let visit = self.visit_of(view, index, position, interest)?;
+            events(visit.tenant)?.forest(&visit.set);
+            Some(visit)
         });
-        let mut visits: SmallVec<[Visit; 1]> = visits.collect();
+        let mut visits: SmallVec<[Visit; 4]> = visits.collect();
         if self.direction == Direction::ToClient {
             visits.reverse();
         }
         visits
+    }
+
+    /// How the pass comes to one of the monitors of a flow, if that wants any of what happened.
+    #[inline]
+    fn visit_of(&self, view: &View, index: u32, position: usize, interest: u32) -> Option<Visit> {
+        let attachment = view.flows.get(index)?.attachments.get(position)?;
+        let set = set_of(&view.tenants, attachment)?;
+        let is_wanted = set.interest() & interest != 0 && attachment.hears(self.side);
+        is_wanted.then(|| Visit {
+            tenant: attachment.tenant,
+            flow: Some((index, position)),
+            set: Rc::clone(set),
+        })
     }
 
     /// Runs the pass for one monitor.

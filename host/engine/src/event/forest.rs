@@ -26,30 +26,66 @@ pub struct Registration {
 /// The registrations of a monitor or a flow. Equal sets are one.
 #[derive(Debug, Default)]
 pub struct IForest {
-    entries: Box<[Registration]>,
+    entries: Vec<Registration>,
     hash: u64,
     interest: u32,
-    needs: Box<[(u64, u64)]>,
+    needs: Vec<(u64, u64)>,
     forest: OnceCell<Forest>,
 }
 
 impl IForest {
     /// A set of registrations in ascending order, given its order-independent hash.
-    pub(super) fn new(entries: Box<[Registration]>, hash: u64, events: &DefinedEvents) -> Self {
-        let (mut interest, mut needs) = (0, Vec::new());
-        for entry in &entries {
-            if let Some(root) = events.root_of(entry.event) {
-                interest |= interest_bit(root, entry.hook);
+    pub(super) fn new(entries: Vec<Registration>, hash: u64, events: &DefinedEvents) -> Self {
+        let mut set = Self { entries, hash, ..Self::default() };
+        set.learn_all(events);
+        set
+    }
+
+    /// Changes a set that only one flow or monitor holds and nobody walks: `remove` is in it, `add` is not.
+    pub(super) fn change(
+        &mut self,
+        (remove, add): (Option<Registration>, Option<Registration>),
+        hash: u64,
+        events: &DefinedEvents,
+    ) {
+        self.hash = hash;
+        self.forest = OnceCell::new();
+        if let Some(place) = remove.and_then(|entry| self.entries.binary_search(&entry).ok()) {
+            self.entries.remove(place);
+            (self.interest, self.needs) = (0, Vec::new());
+            self.learn_all(events);
+        }
+        let Some(entry) = add else { return };
+        if let Err(place) = self.entries.binary_search(&entry) {
+            if self.entries.len() == self.entries.capacity() {
+                self.entries.reserve_exact(ROOM);
             }
-            for event in path(events, entry.event).filter_map(|number| events.get(number)) {
-                if let EventFilter::Native(filter) = &event.filter {
-                    needs.extend(filter.needs());
-                }
+            self.entries.insert(place, entry);
+            self.learn(entry, events);
+        }
+    }
+
+    fn learn_all(&mut self, events: &DefinedEvents) {
+        for place in 0..self.entries.len() {
+            if let Some(entry) = self.entries.get(place) {
+                self.learn(*entry, events);
             }
         }
-        needs.sort_unstable();
-        needs.dedup();
-        Self { entries, hash, interest, needs: needs.into(), forest: OnceCell::new() }
+    }
+
+    /// Notes what a registration means for interest and needs.
+    fn learn(&mut self, entry: Registration, events: &DefinedEvents) {
+        if let Some(root) = events.root_of(entry.event) {
+            self.interest |= interest_bit(root, entry.hook);
+        }
+        for event in path(events, entry.event).map_while(|number| events.get(number)) {
+            if let EventFilter::Native(filter) = &event.filter
+                && let Some(stretch) = filter.needs()
+                && let Err(place) = self.needs.binary_search(&stretch)
+            {
+                self.needs.insert(place, stretch);
+            }
+        }
     }
 
     /// The registrations, in ascending order.
@@ -60,6 +96,15 @@ impl IForest {
 
     pub(super) const fn hash(&self) -> u64 {
         self.hash
+    }
+
+    /// Memory that the set takes with what dispatch walks, in bytes, without what an allocator adds.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let forest = self.forest.get();
+        let trees = forest.map_or(0, |forest| size_of_val(&*forest.nodes) + size_of_val(&*forest.handlers));
+        let entries = self.entries.capacity() * size_of::<Registration>();
+        size_of::<Self>() + entries + self.needs.capacity() * size_of::<(u64, u64)>() + trees
     }
 
     /// Which (kind, hook) pairs have a handler in their tree; see [`interest_bit`].
@@ -202,6 +247,9 @@ impl Forest {
         self.handlers.get(node.handlers_from as usize..node.handlers_until as usize).unwrap_or(&[])
     }
 }
+
+/// Registrations that a set makes room for when it grows: flows register a few, and then most find an equal set.
+const ROOM: usize = 4;
 
 /// End of a subtree that is not complete.
 const OPEN: u32 = u32::MAX;

@@ -35,6 +35,10 @@ pub struct ForestCounters {
     pub refused: u64,
     /// The most that there were at once.
     pub peak: u64,
+    /// Flows and monitors that hold one.
+    pub held: u64,
+    /// The most that there were of those at once.
+    pub held_peak: u64,
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +60,8 @@ pub struct Forests {
     registrations: usize,
     /// Whether two places may hold one set.
     has_twins: bool,
+    /// What is in the places that are free.
+    nothing: Rc<IForest>,
     counters: ForestCounters,
 }
 
@@ -68,6 +74,7 @@ impl Default for Forests {
             hasher: RandomState::with_seeds(0, 0, 0, 0),
             registrations: 0,
             has_twins: false,
+            nothing: Rc::default(),
             counters: ForestCounters::default(),
         }
     }
@@ -100,9 +107,10 @@ impl Forests {
     pub fn hold_empty(&mut self, events: &DefinedEvents) -> Result<u32, Refusal> {
         let number = match self.find(0, |forest| forest.entries().is_empty()) {
             Some(number) => number,
-            None => self.insert(IForest::new(Box::default(), 0, events))?,
+            None => self.insert(IForest::new(Vec::new(), 0, events))?,
         };
         self.hold(number);
+        self.counters.held_peak = self.counters.held_peak.max(self.counters.held);
         Ok(number)
     }
 
@@ -110,11 +118,13 @@ impl Forests {
     pub fn inherit(&mut self, number: u32) {
         self.counters.inherited += 1;
         self.hold(number);
+        self.counters.held_peak = self.counters.held_peak.max(self.counters.held);
     }
 
     fn hold(&mut self, number: u32) {
         if let Some(place) = self.places.get_mut(number as usize) {
             place.holders += 1;
+            self.counters.held += 1;
         }
     }
 
@@ -124,10 +134,11 @@ impl Forests {
             return;
         };
         place.holders -= 1;
+        self.counters.held = self.counters.held.saturating_sub(1);
         if place.holders > 0 {
             return;
         }
-        let forest = std::mem::take(&mut place.forest);
+        let forest = std::mem::replace(&mut place.forest, Rc::clone(&self.nothing));
         let was_indexed = std::mem::take(&mut place.is_indexed);
         self.free.push(number);
         if was_indexed {
@@ -156,7 +167,7 @@ impl Forests {
     }
 
     fn changed(&mut self, number: u32, change: Change, events: &DefinedEvents) -> Result<u32, Refusal> {
-        let base = Rc::clone(self.get(number).ok_or(Refusal::BadId)?);
+        let base = self.get(number).ok_or(Refusal::BadId)?;
         let has = |entry: &Registration| base.entries().binary_search(entry).is_ok();
         if change.remove.is_some_and(|entry| !has(&entry)) {
             return Err(Refusal::BadId);
@@ -168,28 +179,51 @@ impl Forests {
         }
         let hash =
             [remove, add].into_iter().flatten().fold(base.hash(), |hash, entry| hash ^ self.mix(entry));
-        let changed = || {
-            let kept = base.entries().iter().copied().filter(move |entry| Some(*entry) != remove);
-            Merged { kept: kept.peekable(), add }
-        };
-        let found = self.find(hash, |forest| forest.entries().iter().copied().eq(changed()));
-        let target = match found {
-            Some(target) => {
-                self.counters.shared += 1;
-                target
-            }
-            None => {
-                let entries: Box<[Registration]> = changed().collect();
-                let held = self.registrations.saturating_add(entries.len());
-                if entries.len() > REGISTRATIONS_PER_FOREST || held > REGISTRATIONS_PER_TENANT {
-                    return Err(Refusal::TooMany);
-                }
-                self.insert(IForest::new(entries, hash, events))?
-            }
-        };
+        let found =
+            self.find(hash, |forest| forest.entries().iter().copied().eq(Merged::of(base, remove, add)));
+        if let Some(target) = found {
+            self.counters.shared += 1;
+            self.hold(target);
+            self.release(number);
+            return Ok(target);
+        }
+        let before = base.entries().len();
+        let after = (before + usize::from(add.is_some())).saturating_sub(usize::from(remove.is_some()));
+        let held = self.registrations.saturating_add(after);
+        if after > REGISTRATIONS_PER_FOREST || held > REGISTRATIONS_PER_TENANT {
+            return Err(Refusal::TooMany);
+        }
+        if self.change_in_place(number, (remove, add), hash, events) {
+            self.registrations = held.saturating_sub(before);
+            return Ok(number);
+        }
+        let base = self.get(number).ok_or(Refusal::BadId)?;
+        let entries: Vec<Registration> = Merged::of(base, remove, add).collect();
+        let target = self.insert(IForest::new(entries, hash, events))?;
         self.hold(target);
         self.release(number);
         Ok(target)
+    }
+
+    /// Changes a set that nobody else has, instead of making another and forgetting it: what a flow comes by that
+    /// registers several handlers one after the other. False if somebody has it, or a pass is under way with it.
+    fn change_in_place(
+        &mut self,
+        number: u32,
+        change: (Option<Registration>, Option<Registration>),
+        hash: u64,
+        events: &DefinedEvents,
+    ) -> bool {
+        let Some(place) = self.places.get_mut(number as usize) else { return false };
+        if place.holders != 1 || !place.is_indexed {
+            return false;
+        }
+        let Some(forest) = Rc::get_mut(&mut place.forest) else { return false };
+        let before = forest.hash();
+        forest.change(change, hash, events);
+        self.unindex(number, before);
+        self.add_to_index(number, hash);
+        true
     }
 
     /// Takes events out of every set.
@@ -212,7 +246,7 @@ impl Forests {
         }
         for number in concerned {
             let Some(place) = self.places.get(number as usize) else { continue };
-            let left: Box<[Registration]> =
+            let left: Vec<Registration> =
                 place.forest.entries().iter().copied().filter(|entry| !is_gone(entry)).collect();
             let hash = left.iter().fold(0, |hash, entry| hash ^ self.mix(*entry));
             let twin = self.find(hash, |forest| *forest.entries() == *left);
@@ -241,6 +275,16 @@ impl Forests {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.index.is_empty()
+    }
+
+    /// Memory that all sets take, in bytes, without what an allocator adds. Looks at each of them.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let places = self.places.capacity().saturating_mul(size_of::<Place>());
+        let numbers = self.free.capacity().saturating_mul(size_of::<u32>()) + self.index.allocation_size();
+        // Twins share one set: it counts where the index leads to it.
+        let indexed = self.places.iter().filter(|place| place.is_indexed);
+        indexed.fold(places + numbers, |bytes, place| bytes.saturating_add(place.forest.bytes()))
     }
 
     /// Sets with how many flows and monitors hold them; two that became equal are listed apart.
@@ -320,10 +364,21 @@ impl Forests {
     }
 }
 
-/// Ascending registrations with one more among them.
+/// Ascending registrations without one, and with one more among them.
 struct Merged<I: Iterator<Item = Registration>> {
     kept: std::iter::Peekable<I>,
     add: Option<Registration>,
+}
+
+impl Merged<std::iter::Empty<Registration>> {
+    fn of(
+        base: &IForest,
+        remove: Option<Registration>,
+        add: Option<Registration>,
+    ) -> Merged<impl Iterator<Item = Registration>> {
+        let kept = base.entries().iter().copied().filter(move |entry| Some(*entry) != remove);
+        Merged { kept: kept.peekable(), add }
+    }
 }
 
 impl<I: Iterator<Item = Registration>> Iterator for Merged<I> {
@@ -341,7 +396,7 @@ impl<I: Iterator<Item = Registration>> Iterator for Merged<I> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{EventFilter, EventKind, Hook};
+    use crate::event::{EventFilter, EventKind, Hook, interest_bit};
 
     fn entry(event: u32, handler: u32) -> Registration {
         Registration { event, hook: Hook::Receiver, handler }
@@ -384,6 +439,44 @@ mod tests {
     }
 
     #[test]
+    fn a_set_that_one_flow_has_alone_is_changed_and_a_shared_one_is_not() {
+        let (mut forests, events) = (Forests::default(), DefinedEvents::default());
+        let empty = forests.hold_empty(&events).unwrap();
+        forests.inherit(empty);
+        let first = forests.change(empty, add(DATA, 1), &events).unwrap();
+        assert_eq!(forests.change(first, add(GAP, 2), &events), Ok(first));
+        assert_eq!(forests.counters().made, 2);
+        let receiver = |kind| interest_bit(kind, Hook::Receiver);
+        let interest = |forests: &Forests, number| forests.get(number).unwrap().interest();
+        let both = receiver(EventKind::NewData) | receiver(EventKind::Gap);
+        assert_eq!(interest(&forests, first), both);
+        // Found by what it is now, not by what it was.
+        for expected in [None, Some(first)] {
+            forests.inherit(empty);
+            let again = forests.change(empty, add(GAP, 2), &events).unwrap();
+            assert_ne!(again, first);
+            match expected {
+                None => forests.release(again),
+                Some(_) => assert_eq!(forests.change(again, add(DATA, 1), &events), Ok(first)),
+            }
+        }
+        // Two have it: what one does is not for the other.
+        let other = forests.change(first, remove(DATA, 1), &events).unwrap();
+        assert_ne!(other, first);
+        assert_eq!((interest(&forests, first), interest(&forests, other)), (both, receiver(EventKind::Gap)));
+        // It has it alone, but a pass is under way with it.
+        let walked = Rc::clone(forests.get(first).unwrap());
+        let moved = forests.change(first, remove(GAP, 2), &events).unwrap();
+        assert_eq!((walked.interest(), interest(&forests, moved)), (both, receiver(EventKind::NewData)));
+        let entries: usize = forests.iter().map(|(_, forest)| forest.entries().len()).sum();
+        assert_eq!(forests.registrations, entries);
+        for flow in [moved, other, empty] {
+            forests.release(flow);
+        }
+        assert!(forests.is_empty() && forests.registrations == 0);
+    }
+
+    #[test]
     fn what_is_there_twice_or_not_at_all() {
         let (mut forests, events) = (Forests::default(), DefinedEvents::default());
         let empty = forests.hold_empty(&events).unwrap();
@@ -423,6 +516,25 @@ mod tests {
         forests.release(more);
         forests.release(more);
         assert_eq!(forests.len(), 1, "the empty one is held by its first holder");
+    }
+
+    #[test]
+    fn holders_are_counted_and_a_change_is_no_more_of_them() {
+        let events = DefinedEvents::default();
+        let mut forests = Forests::default();
+        let monitor = forests.hold_empty(&events).unwrap();
+        forests.inherit(monitor);
+        let flow = forests.change(monitor, add(6, 1), &events).unwrap();
+        forests.inherit(monitor);
+        let held = |forests: &Forests| (forests.counters().held, forests.counters().held_peak);
+        assert_eq!(held(&forests), (3, 3));
+        forests.change(flow, add(6, 2), &events).unwrap();
+        assert_eq!(held(&forests), (3, 3));
+        forests.release(monitor);
+        forests.release(77);
+        assert_eq!(held(&forests), (2, 3));
+        let counted: u64 = forests.iter().map(|(holders, _)| holders).sum();
+        assert_eq!(counted, 2);
     }
 
     #[test]

@@ -113,6 +113,16 @@ impl Hook {
     /// All hooks.
     pub const ALL: [Self; HOOKS] = [Self::None, Self::Sender, Self::Receiver];
 
+    /// The name in reports and the WIT.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Sender => "sender",
+            Self::Receiver => "receiver",
+        }
+    }
+
     /// The hook's number as an index.
     #[must_use]
     pub const fn index(self) -> usize {
@@ -132,6 +142,7 @@ mod tests {
         }
         assert_eq!(EventKind::from_number(0), None);
         assert_eq!(EventKind::from_number(11), None);
+        assert_eq!(Hook::ALL.map(Hook::name), ["none", "sender", "receiver"]);
     }
 
     #[test]

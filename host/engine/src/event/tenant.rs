@@ -85,6 +85,11 @@ impl TenantEvents {
         self.forests.get(self.monitors.get(monitor as usize)?.forest)
     }
 
+    /// The monitors in the order of their numbers: what each listens to, and what its new flows invoke.
+    pub fn monitors(&self) -> impl Iterator<Item = (Audience, Option<&Rc<IForest>>)> {
+        self.monitors.iter().map(|monitor| (monitor.audience, self.forests.get(monitor.forest)))
+    }
+
     /// A flow begins: it invokes what its monitor does.
     pub(crate) fn inherit(&mut self, monitor: u8) -> u32 {
         let Some(monitor) = self.monitors.get(usize::from(monitor)) else { return NO_FOREST };

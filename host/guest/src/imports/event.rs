@@ -27,12 +27,9 @@ pub(super) fn define(interface: &mut LinkerInstance<'_, Host>) -> wasmtime::Resu
             let argument = argument.as_le_slice(&store);
             let argument =
                 if argument.len() > ARGUMENT_BYTES { Err(Refusal::TooLong) } else { Ok(argument.to_vec()) };
+            let filter = event_filter(&mut store, &filter)?;
             let host = store.data_mut();
-            let answer = name.and_then(|name| {
-                let argument = argument?;
-                let filter = event_filter(host, filter)?;
-                new_event(host, &name, parent, filter, &argument)
-            });
+            let answer = name.and_then(|name| new_event(host, &name, parent, filter?, &argument?));
             Ok((answer.map_err(number),))
         },
     )?;

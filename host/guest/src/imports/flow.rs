@@ -1,9 +1,9 @@
 //! The interface `flow`.
 
-use sluice_engine::{Refusal, Side, Sides};
+use sluice_engine::{Refusal, Side};
 use wasmtime::component::{ComponentType, LinkerInstance, Lower};
 
-use super::words::SideName;
+use super::words::{SideName, SidesName};
 use super::{function, number};
 use crate::host::Host;
 
@@ -123,8 +123,8 @@ pub(super) fn define(interface: &mut LinkerInstance<'_, Host>) -> wasmtime::Resu
     function(interface, "set-user-context", |host, (value,): (u64,)| {
         host.view.set_user_context(value).map_err(number)
     })?;
-    function(interface, "stop-monitoring", |host, (): ()| {
-        host.view.stop_monitoring(Sides::BOTH).map_err(number)
+    function(interface, "stop-monitoring", |host, (sides,): (SidesName,)| {
+        host.view.stop_monitoring(sides.into()).map_err(number)
     })
 }
 

@@ -7,6 +7,7 @@
 mod event;
 mod filter;
 mod flow;
+mod levels;
 mod log;
 mod monitor;
 mod packet;

@@ -6,7 +6,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{LinkerInstance, WasmStr};
 
 use super::words::LevelName;
-use super::{function, number, text};
+use super::{function, levels, number, text};
 use crate::Severity;
 use crate::host::Host;
 use crate::limits::{FILTER_BYTES, REPORTED_CHARS};
@@ -51,10 +51,11 @@ pub(super) fn define(interface: &mut LinkerInstance<'_, Host>) -> wasmtime::Resu
     })?;
     function(interface, "poll", |host, (monitor,): (u32,)| {
         starting(host).and_then(|definitions| definitions.poll(monitor)).map_err(number)
-    })
+    })?;
+    levels::define_monitor(interface)
 }
 
-fn starting(host: &mut Host) -> Result<&mut Definitions, Refusal> {
+pub(super) fn starting(host: &mut Host) -> Result<&mut Definitions, Refusal> {
     host.starting.as_mut().ok_or(Refusal::NotAllowed)
 }
 

@@ -7,7 +7,7 @@ use sluice_engine::{Direction, Refusal};
 use wasmtime::component::{ComponentType, LinkerInstance, Lower};
 
 use super::words::DirectionName;
-use super::{function, number};
+use super::{function, levels, number};
 use crate::host::Host;
 
 /// `peek-error` of the WIT.
@@ -53,7 +53,8 @@ pub(super) fn define(interface: &mut LinkerInstance<'_, Host>) -> wasmtime::Resu
     })?;
     function(interface, "buffer-info", |host, (direction,): (DirectionName,)| {
         buffer_info(host, direction.into()).map_err(number)
-    })
+    })?;
+    levels::define_stream(interface)
 }
 
 fn peek(host: &mut Host, direction: Direction, max: u32) -> Result<Arc<Vec<u8>>, PeekError> {

@@ -3,7 +3,7 @@
 use sluice_engine::event::Hook;
 use sluice_engine::reassembly::Level;
 use sluice_engine::view::Region;
-use sluice_engine::{Direction, Side};
+use sluice_engine::{Direction, Side, Sides};
 use wasmtime::component::{ComponentType, Lift};
 
 use crate::Severity;
@@ -38,3 +38,27 @@ word! { HookName is Hook { None = "none", Sender = "sender", Receiver = "receive
 word! { LevelName is Level { State = "state", Count = "count", Full = "full" } }
 word! { RegionName is Region { Frame = "frame", Ip = "ip", Tcp = "tcp", Payload = "payload" } }
 word! { SeverityName is Severity { Error = "error", Warn = "warn", Info = "info", Debug = "debug" } }
+
+/// What a guest passes for [`Sides`].
+#[derive(Clone, Copy, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+#[expect(dead_code, reason = "made from its number, by the canonical ABI alone")]
+pub(super) enum SidesName {
+    #[component(name = "client")]
+    Client,
+    #[component(name = "server")]
+    Server,
+    #[component(name = "both")]
+    Both,
+}
+
+impl From<SidesName> for Sides {
+    fn from(word: SidesName) -> Self {
+        match word {
+            SidesName::Client => Self::CLIENT,
+            SidesName::Server => Self::SERVER,
+            SidesName::Both => Self::BOTH,
+        }
+    }
+}

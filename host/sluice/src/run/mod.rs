@@ -9,7 +9,7 @@ mod words;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use sluice_engine::event::Predicate;
+use sluice_engine::event::{Definitions, Predicate, TenantId};
 use sluice_engine::packet::Verdict;
 use sluice_engine::{Engine, Records};
 use sluice_guest::{
@@ -19,15 +19,16 @@ use sluice_guest::{
 use sluice_pktio::CaptureWriter;
 use sluice_wire::LinkType;
 
-use crate::cli::{Allowed, LogKind, RunArgs};
+use crate::cli::{Allowed, GuestLimitArgs, LogKind, RunArgs};
 use crate::exit::{Exit, Failure};
 use crate::filter::PacketFilter;
 use crate::input::{Ending, Input, SelectedBurst, engine_for};
 use output::{JsonOutput, SharedSink, Sink, TextOutput};
-use words::{GuestWords, Need};
+use words::GuestWords;
 
 pub(crate) use eve::socket;
-pub(crate) use output::output_failure;
+pub(crate) use output::{log_line, output_failure, say_fault};
+pub(crate) use words::{Need, sort};
 
 /// Fuel of `start` and `stop` for each unit of a call's.
 const LIFECYCLE_FUEL: u64 = 100;
@@ -38,15 +39,13 @@ const LIFECYCLE_FUEL: u64 = 100;
 ///
 /// A [`Failure`] before the first packet, or when output cannot be written.
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
-    let words = words::sort(
-        &args.guests,
-        &args.words,
-        if args.log.is_empty() { Need::Guest } else { Need::Nothing },
-    )?;
+    let words =
+        sort(&args.guests, &args.words, if args.log.is_empty() { Need::Guest } else { Need::Nothing })?;
     refuse_same_file(&args.input.read, args.write.as_deref())?;
     let mut input = Input::open(&args.input, &words.filter)?;
     let sink = Sink::beside(args.write.as_deref());
-    let runtime = Runtime::new(runtime_options(args)).map_err(|error| Failure::new(Exit::Failed, error))?;
+    let runtime =
+        Runtime::new(runtime_options(&args.limits)).map_err(|error| Failure::new(Exit::Failed, error))?;
     let output: Box<dyn GuestOutput> = if args.json {
         Box::new(JsonOutput { sink: Rc::clone(&sink) })
     } else {
@@ -100,7 +99,8 @@ fn finish(
     })
 }
 
-fn runtime_options(args: &RunArgs) -> RuntimeOptions {
+/// How guests run under these limits.
+pub(crate) fn runtime_options(args: &GuestLimitArgs) -> RuntimeOptions {
     let time = args.fuel.map_or_else(TimeLimit::default, |fuel| TimeLimit::Fuel {
         call: fuel,
         lifecycle: fuel.saturating_mul(LIFECYCLE_FUEL),
@@ -121,6 +121,18 @@ fn start(
     guests: &mut Guests,
     engine: &mut Engine,
 ) -> Result<(), Failure> {
+    let file = words.file.clone();
+    let definitions = define(words, grants, runtime, guests)?;
+    attach(&file, definitions, grants, engine).map(|_| ())
+}
+
+/// Loads a guest, starts it, and gives what it defined.
+pub(crate) fn define(
+    words: GuestWords,
+    grants: Grants,
+    runtime: &Runtime,
+    guests: &mut Guests,
+) -> Result<Definitions, Failure> {
     let file = words.file.display().to_string();
     let bytes = std::fs::read(&words.file).map_err(|error| {
         let is_forbidden = error.kind() == std::io::ErrorKind::PermissionDenied;
@@ -130,18 +142,25 @@ fn start(
     let module = Module::load(runtime, &bytes)
         .map_err(|error| Failure::say(Exit::GuestRejected, format!("guest {file} {error}")))?;
     let spec = TenantSpec { name: words.name, configuration: words.configuration, grants };
-    let definitions = guests.add(&module, &spec).map_err(|error| {
+    guests.add(&module, &spec).map_err(|error| {
         let exit = if matches!(error, StartError::Faulted(_)) { Exit::Failed } else { Exit::GuestRejected };
         Failure::new(exit, error)
-    })?;
-    engine
-        .attach(definitions, grants.drop)
-        .map_err(|error| Failure::say(Exit::GuestRejected, format!("guest {file}: {error}")))?;
-    Ok(())
+    })
+}
+
+/// Attaches what the guest of a file defined.
+pub(crate) fn attach(
+    file: &Path,
+    definitions: Definitions,
+    grants: Grants,
+    engine: &mut Engine,
+) -> Result<TenantId, Failure> {
+    let refused = |error| Failure::say(Exit::GuestRejected, format!("guest {}: {error}", file.display()));
+    engine.attach(definitions, grants.drop).map_err(refused)
 }
 
 /// Filters of monitors: about the flow's IP datagram, so without a link header.
-struct MonitorFilters;
+pub(crate) struct MonitorFilters;
 
 impl FilterCompiler for MonitorFilters {
     fn compile(&self, expression: &str) -> Result<Box<dyn Predicate>, String> {

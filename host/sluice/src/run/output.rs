@@ -187,7 +187,7 @@ impl GuestOutput for JsonOutput {
 }
 
 /// A fault and the guest's stack, innermost function first.
-fn say_fault(report: &FaultReport) {
+pub(crate) fn say_fault(report: &FaultReport) {
     tracing::error!("{report}");
     for frame in &report.backtrace {
         match frame.offset {
@@ -197,7 +197,8 @@ fn say_fault(report: &FaultReport) {
     }
 }
 
-fn log_line(guest: &str, severity: Severity, text: &str) {
+/// A guest's log line, among those of the host.
+pub(crate) fn log_line(guest: &str, severity: Severity, text: &str) {
     match severity {
         Severity::Error => tracing::error!("{guest}: {text}"),
         Severity::Warn => tracing::warn!("{guest}: {text}"),
