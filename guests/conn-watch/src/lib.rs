@@ -84,6 +84,9 @@ impl Middlebox for ConnWatch {
         configuration.allow_only(&["filter", "lines", "rows"])?;
         let flows = setup.monitor(configuration.get("filter").unwrap_or_default(), Level::Full)?;
         flows.on(NewData, Self::on_first_data)?;
+        // From the beginning, and of no use to those that are let go: each step of a flow is one change then, to a set of
+        // handlers that other flows have, without another one on the way.
+        flows.on(Gap, Self::on_gap)?;
         flows.on(ConnEnd, Self::on_end)?;
         Ok(Self {
             rows_max: configuration.parse("rows")?.unwrap_or(ROWS_DEFAULT),
@@ -124,13 +127,11 @@ impl ConnWatch {
             Protocol::Http => {
                 flow.set_level(Direction::ToClient, Level::Count)?;
                 flow.replace(NewData, Self::on_first_data, Self::on_requests)?;
-                flow.on(Gap, Self::on_gap)?;
                 self.on_requests(event)
             }
             Protocol::Tls => {
                 flow.set_level(Direction::ToClient, Level::Count)?;
                 flow.replace(NewData, Self::on_first_data, Self::on_hello)?;
-                flow.on(Gap, Self::on_gap)?;
                 self.on_hello(event)
             }
             Protocol::Other => {
@@ -177,7 +178,9 @@ impl ConnWatch {
 
     /// Where requests or a hello go on cannot be told behind bytes that are missing.
     fn on_gap(&mut self, event: &Event) -> Result<(), Error> {
-        if event.direction() == Direction::ToServer { let_go(event.flow()) } else { Ok(()) }
+        let is_read =
+            event.direction() == Direction::ToServer && self.connections.contains_key(&event.flow_id());
+        if is_read { let_go(event.flow()) } else { Ok(()) }
     }
 
     fn on_end(&mut self, event: &Event) -> Result<(), Error> {
@@ -215,7 +218,6 @@ impl ConnWatch {
 fn let_go(flow: &Flow) -> Result<(), Error> {
     // One of the two is registered.
     flow.off(NewData, ConnWatch::on_requests).or_else(|_| flow.off(NewData, ConnWatch::on_hello))?;
-    flow.off(Gap, ConnWatch::on_gap)?;
     stop_buffering(flow)
 }
 
