@@ -84,8 +84,8 @@ impl Middlebox for ConnWatch {
         configuration.allow_only(&["filter", "lines", "rows"])?;
         let flows = setup.monitor(configuration.get("filter").unwrap_or_default(), Level::Full)?;
         flows.on(NewData, Self::on_first_data)?;
-        // From the beginning, and of no use to those that are let go: each step of a flow is one change then, to a set of
-        // handlers that other flows have, without another one on the way.
+        // From the beginning, and of no use to those that are let go: so each step of a flow is one change, to a set of
+        // handlers that other flows have.
         flows.on(Gap, Self::on_gap)?;
         flows.on(ConnEnd, Self::on_end)?;
         Ok(Self {
