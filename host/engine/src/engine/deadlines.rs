@@ -23,6 +23,7 @@ impl Engine {
             let mut due = std::mem::take(&mut self.due);
             let reached = self.wheel.advance(now, &mut due);
             for index in due.drain(..) {
+                self.run_timers_before(index, reached, handler);
                 if let Some(flow) = self.view.flows.get_mut(index) {
                     flow.deadline = Nanos::NEVER;
                 }
@@ -37,6 +38,14 @@ impl Engine {
         self.expire_fragments(now);
         self.view.clock = self.view.clock.max(now);
         self.relieve(now, handler);
+    }
+
+    /// Calls the tenants whose timers run out before a flow does what is due at `reached`: whatever has a deadline
+    /// happens in the order of deadlines, as exactly as the wheel tells ticks apart.
+    fn run_timers_before(&mut self, index: u32, reached: Nanos, handler: &mut dyn Handler) {
+        let Some(flow) = self.view.flows.get(index) else { return };
+        let due = flow.due(&self.config.timeouts).min(reached);
+        self.run_timers(Nanos(due.0.saturating_sub(1)), handler);
     }
 
     /// Calls the tenants whose timers have run out at `now`.

@@ -18,7 +18,7 @@ use super::answers::{AT_ONCE, Call, Known, LATE_TIMER, ROWS, ROWS_OF_COUNTS, Row
 use super::scene::{all_events, kind, read};
 
 /// Two flows, one of which ends by an RST and one by silence, with every event on the way.
-const CONVERSATION: &str = "
+pub(super) const CONVERSATION: &str = "
     0ms   c S  1000
     1ms   s S. 5000 ack 1001
     2ms   c .  1001 ack 5001
@@ -219,7 +219,7 @@ fn prober(level: Level, known: &mut Known) -> Definitions {
     definitions
 }
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     let mut config = Config::default();
     (config.limits.total_segments, config.limits.ahead_bytes) = (2, 25);
     config.timeouts.syn_sent = seconds(1);
