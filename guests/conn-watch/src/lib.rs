@@ -98,15 +98,15 @@ impl Middlebox for ConnWatch {
     fn stop(&mut self) {
         self.rows.sort();
         let not_shown = self.totals.connections - self.rows.len() as u64;
-        let rows = mem::take(&mut self.rows).into_iter().map(|(_, row)| row);
-        let rows: Vec<_> = [HEADINGS.map(String::from)].into_iter().chain(rows).collect();
+        let mut rows = vec![HEADINGS.map(String::from)];
+        rows.extend(mem::take(&mut self.rows).into_iter().map(|(_, row)| row));
         report!("{}", table::aligned(&rows, |column| column >= 4));
         if not_shown > 0 {
             report!("{not_shown} more are not shown\n");
         }
         let Totals { connections, requests, names, bytes, read_bytes } = self.totals;
-        report!("total: {connections} connections, {requests} requests, {names} names in TLS, ");
-        report!("{read_bytes} of {bytes} bytes read\n");
+        report!("total: {connections} connections, {requests} requests, ");
+        report!("{names} names in TLS, {read_bytes} of {bytes} bytes read\n");
     }
 }
 
@@ -123,21 +123,17 @@ impl ConnWatch {
         };
         let Some(protocol) = protocol else { return Ok(()) };
         self.connections.insert(event.flow_id(), Connection { protocol, ..Connection::default() });
-        match protocol {
-            Protocol::Http => {
-                flow.set_level(Direction::ToClient, Level::Count)?;
-                flow.replace(NewData, Self::on_first_data, Self::on_requests)?;
-                self.on_requests(event)
-            }
-            Protocol::Tls => {
-                flow.set_level(Direction::ToClient, Level::Count)?;
-                flow.replace(NewData, Self::on_first_data, Self::on_hello)?;
-                self.on_hello(event)
-            }
-            Protocol::Other => {
-                flow.off(NewData, Self::on_first_data)?;
-                stop_buffering(flow)
-            }
+        if protocol == Protocol::Other {
+            flow.off(NewData, Self::on_first_data)?;
+            return stop_buffering(flow);
+        }
+        flow.set_level(Direction::ToClient, Level::Count)?;
+        if protocol == Protocol::Http {
+            flow.replace(NewData, Self::on_first_data, Self::on_requests)?;
+            self.on_requests(event)
+        } else {
+            flow.replace(NewData, Self::on_first_data, Self::on_hello)?;
+            self.on_hello(event)
         }
     }
 
@@ -148,19 +144,14 @@ impl ConnWatch {
             bytes => bytes?,
         };
         connection.read_bytes += bytes.len() as u64;
-        self.collected_bytes -= connection.requests.collected_bytes();
-        let mut lines = String::new();
-        let read = connection.requests.push(bytes, |line| lines += &format!("{}\n", line.escape_default()));
-        self.collected_bytes += connection.requests.collected_bytes();
-        if self.lines && !lines.is_empty() {
-            let client = event.flow().endpoints()?.client;
-            lines.lines().for_each(|line| report!("{client}  {line}\n"));
-        }
-        if read.is_err() || self.collected_bytes > COLLECTED_BYTES_MAX {
-            let_go(event.flow())
-        } else {
-            Ok(())
-        }
+        self.collected_bytes -= connection.requests.line.len();
+        let client = if self.lines { Some(event.flow().endpoints()?.client) } else { None };
+        let read = connection.requests.push(bytes, |line| {
+            client.iter().for_each(|client| report!("{client}  {}\n", line.escape_default()));
+        });
+        self.collected_bytes += connection.requests.line.len();
+        let is_lost = read.is_none() || self.collected_bytes > COLLECTED_BYTES_MAX;
+        if is_lost { let_go(event.flow()) } else { Ok(()) }
     }
 
     /// What is not read yet is left with the host.
@@ -178,8 +169,8 @@ impl ConnWatch {
 
     /// Where requests or a hello go on cannot be told behind bytes that are missing.
     fn on_gap(&mut self, event: &Event) -> Result<(), Error> {
-        let is_read =
-            event.direction() == Direction::ToServer && self.connections.contains_key(&event.flow_id());
+        let is_known = self.connections.contains_key(&event.flow_id());
+        let is_read = is_known && event.direction() == Direction::ToServer;
         if is_read { let_go(event.flow()) } else { Ok(()) }
     }
 
@@ -187,9 +178,9 @@ impl ConnWatch {
         let connection = self.connections.remove(&event.flow_id());
         let protocol = connection.as_ref().map_or("-", |connection| connection.protocol.name());
         let Connection { requests, server_name, read_bytes, .. } = connection.unwrap_or_default();
-        self.collected_bytes -= requests.collected_bytes();
+        self.collected_bytes -= requests.line.len();
         let (flow, names) = (event.flow(), u64::from(server_name.is_some()));
-        let (endpoints, info) = (flow.endpoints()?, flow.info()?);
+        let endpoints = flow.endpoints()?;
         let to_server = flow.statistics(Side::Client)?.delivered_bytes;
         let to_client = flow.statistics(Side::Server)?.delivered_bytes;
         self.totals.connections += 1;
@@ -208,7 +199,7 @@ impl ConnWatch {
                 to_client.to_string(),
                 read_bytes.to_string(),
             ];
-            self.rows.push((info.start_time_ns, row));
+            self.rows.push((flow.info()?.start_time_ns, row));
         }
         Ok(())
     }
@@ -249,11 +240,7 @@ impl Protocol {
     }
 
     const fn name(self) -> &'static str {
-        match self {
-            Self::Http => "HTTP",
-            Self::Tls => "TLS",
-            Self::Other => "other",
-        }
+        ["HTTP", "TLS", "other"][self as usize]
     }
 }
 
