@@ -7,9 +7,13 @@ mod engine {
     mod company;
     mod corpus;
     mod evasion;
+    mod events_hostile;
+    mod events_leaks;
     mod events_model;
+    mod events_order;
     mod events_rules;
     mod events_stage;
+    mod events_storms;
     mod fragments;
     mod fuzz;
     mod gaps;

@@ -114,7 +114,11 @@ impl Model {
         act: &Act,
         answer: Result<u32, Refusal>,
     ) -> Result<(), String> {
-        let own = if spot.is_filter && !matches!(act, Act::Raise(_)) {
+        let of_record = matches!(act, Act::Stop(_) | Act::Context(_));
+        let own = if of_record && spot.flow.is_none() {
+            // Refused for the flow first.
+            Err(Refusal::NoFlow)
+        } else if spot.is_filter && !matches!(act, Act::Raise(_)) {
             Err(Refusal::NotAllowed)
         } else {
             self.change(spot, act, answer)

@@ -70,6 +70,12 @@ impl<'t> Stage<'t> {
         Self { engine, listener: Listener::new(act), now: 0, sent: BTreeMap::new() }
     }
 
+    /// Milliseconds pass.
+    pub(crate) fn wait(&mut self, ms: u64) {
+        self.now += ms;
+        self.engine.expire(Nanos(millis(self.now)), &mut self.listener);
+    }
+
     pub(crate) fn frame(&mut self, frame: Frame) {
         self.now += 1;
         let frame = Frame { time: Nanos(millis(self.now)), ..frame };
