@@ -75,6 +75,8 @@ client(ACK, 24, 3_000)
 client(FIN | ACK, 24, 3_000)
 server(FIN | ACK, 3_000, 25)
 client(ACK, 25, 3_001)
+# Another connection, which does not come up.
+tcp(CLIENT, SERVER, (40_001, 80), SYN, 1_000, 0, options=mss)
 
 # One packet each millisecond. Ethernet, microseconds.
 capture = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65_535, 1)

@@ -1,7 +1,9 @@
 //! The server's name in a TLS ClientHello (RFC 6066 section 3), however it is cut into records and segments.
 
-/// Longest ClientHello that is collected: four times what post-quantum keys and a list of tickets take.
-const HELLO_BYTES_MAX: usize = 16 * 1024;
+/// Longest ClientHello that is looked at, with the headers of its records: several times what post-quantum keys and a
+/// list of tickets take. It is put together anew with each segment, so that nothing is held for it here; a client that sends
+/// single bytes makes that cost 32 KiB of copying for each, and no more.
+pub(crate) const HELLO_BYTES_MAX: u32 = 32 * 1024;
 
 /// Longest piece of a message in one record (RFC 8446 section 5.1).
 const RECORD_BYTES_MAX: usize = 1 << 14;
@@ -12,65 +14,43 @@ const CLIENT_HELLO: u8 = 1;
 const SERVER_NAME: u16 = 0;
 const HOST_NAME: u8 = 0;
 
-/// The beginning of what a TLS client sends.
-#[derive(Debug, Default)]
-pub(crate) struct Hello {
-    /// Header of the record at hand, as far as it is here.
-    header: Vec<u8>,
-    /// Bytes of the record that are still to come.
-    record_left: usize,
-    /// The message, without the headers of records.
-    message: Vec<u8>,
-}
-
-/// What is known after some bytes.
+/// What is known of a ClientHello.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Seen {
-    /// The message is not complete.
+pub(crate) enum Hello {
+    /// It is not complete.
     Part,
     /// It is, and names the server or does not.
     Whole(Option<String>),
-    /// It is no ClientHello, or a broken one.
+    /// It is none, or a broken one.
     Broken,
 }
 
 impl Hello {
-    /// The next bytes of the stream.
-    pub(crate) fn push(&mut self, mut bytes: &[u8]) -> Seen {
-        while let Some((first, behind)) = bytes.split_first() {
-            if self.record_left > 0 {
-                let (piece, rest) = bytes.split_at(self.record_left.min(bytes.len()));
-                self.record_left -= piece.len();
-                self.message.extend_from_slice(piece);
-                bytes = rest;
-                match self.seen() {
-                    Seen::Part => continue,
-                    known @ (Seen::Whole(_) | Seen::Broken) => return known,
+    /// Reads the beginning of what a TLS client sends: all of it so far, at most [`HELLO_BYTES_MAX`].
+    pub(crate) fn read(mut stream: &[u8]) -> Self {
+        let unfinished = if stream.len() < HELLO_BYTES_MAX as usize { Self::Part } else { Self::Broken };
+        let mut message = Vec::new();
+        while let [kind, major, _minor, high, low, content @ ..] = stream {
+            let length = usize::from(u16::from_be_bytes([*high, *low]));
+            // Records of handshakes are never empty.
+            if *kind != HANDSHAKE || *major != 3 || !(1..=RECORD_BYTES_MAX).contains(&length) {
+                return Self::Broken;
+            }
+            let (piece, behind) = content.split_at(length.min(content.len()));
+            message.extend_from_slice(piece);
+            stream = behind;
+        }
+        match message[..] {
+            [kind, ..] if kind != CLIENT_HELLO => Self::Broken,
+            [_, high, middle, low, ref rest @ ..] => {
+                let length = u32::from_be_bytes([0, high, middle, low]);
+                match rest.get(..length as usize) {
+                    Some(body) => server_name(&mut Reader(body)).map_or(Self::Broken, Self::Whole),
+                    None if length < HELLO_BYTES_MAX => unfinished,
+                    None => Self::Broken,
                 }
             }
-            self.header.push(*first);
-            bytes = behind;
-            if let [kind, major, _minor, high, low] = self.header[..] {
-                self.record_left = u16::from_be_bytes([high, low]).into();
-                self.header.clear();
-                // Handshake records are never empty.
-                if kind != HANDSHAKE || major != 3 || !(1..=RECORD_BYTES_MAX).contains(&self.record_left) {
-                    return Seen::Broken;
-                }
-            }
-        }
-        Seen::Part
-    }
-
-    fn seen(&self) -> Seen {
-        let [kind, high, middle, low, rest @ ..] = &self.message[..] else { return Seen::Part };
-        let length = u32::from_be_bytes([0, *high, *middle, *low]) as usize;
-        if *kind != CLIENT_HELLO || length > HELLO_BYTES_MAX {
-            return Seen::Broken;
-        }
-        match rest.get(..length) {
-            None => Seen::Part,
-            Some(body) => server_name(&mut Reader(body)).map_or(Seen::Broken, Seen::Whole),
+            _ => unfinished,
         }
     }
 }
@@ -150,17 +130,18 @@ mod tests {
 
     #[test]
     fn the_name_is_found_however_records_and_segments_are_cut() {
-        for (record, segment) in [(1_000, 1_000), (1_000, 1), (7, 3), (1, 1), (5, 64)] {
-            let (bytes, mut state) = (hello(NAMED, record), Hello::default());
-            let mut seen: Vec<Seen> = bytes.chunks(segment).map(|piece| state.push(piece)).collect();
-            assert_eq!(seen.pop(), Some(Seen::Whole(Some("a.b".into()))), "{record} {segment}");
-            assert!(seen.iter().all(|seen| *seen == Seen::Part), "{record} {segment}");
+        for record in [1_000, 7, 1, 5] {
+            let bytes = hello(NAMED, record);
+            for length in 0..bytes.len() {
+                assert_eq!(Hello::read(&bytes[..length]), Hello::Part, "{record} {length}");
+            }
+            assert_eq!(Hello::read(&bytes), Hello::Whole(Some("a.b".into())), "{record}");
         }
     }
 
     #[test]
     fn a_hello_without_a_name_is_whole() {
-        assert_eq!(Hello::default().push(&hello(&[0, 43, 0, 1, 9], 1_000)), Seen::Whole(None));
+        assert_eq!(Hello::read(&hello(&[0, 43, 0, 1, 9], 1_000)), Hello::Whole(None));
     }
 
     #[test]
@@ -169,13 +150,19 @@ mod tests {
         for (place, length) in [(8, 9), (10, 200), (13, 4), (3, 200), (8, 7)] {
             let mut extensions = NAMED.to_vec();
             extensions[place] = length;
-            assert_eq!(Hello::default().push(&hello(&extensions, 1_000)), Seen::Broken, "{place}");
+            assert_eq!(Hello::read(&hello(&extensions, 1_000)), Hello::Broken, "{place}");
         }
         let empty = [22, 3, 1, 0, 0];
-        let endless = [22, 3, 1, 0, 4, 1, 0, 0x40, 1];
+        let endless = [22, 3, 1, 0, 4, 1, 0, 0x80, 1];
         let data = [23, 3, 3, 0, 1];
         for bytes in [&empty[..], &endless, &data] {
-            assert_eq!(Hello::default().push(bytes), Seen::Broken, "{bytes:?}");
+            assert_eq!(Hello::read(bytes), Hello::Broken, "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn a_hello_in_more_records_than_fit_is_broken() {
+        let bytes = hello(&[&[0xff, 0, 0x20, 0][..], &[0; 0x2000]].concat(), 1);
+        assert_eq!(Hello::read(&bytes[..HELLO_BYTES_MAX as usize]), Hello::Broken);
     }
 }

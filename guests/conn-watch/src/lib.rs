@@ -10,13 +10,18 @@ mod requests;
 use core::mem;
 use std::collections::BTreeMap;
 
-use hello::{Hello, Seen};
+use hello::{HELLO_BYTES_MAX, Hello};
 use requests::Requests;
 use sluice::prelude::*;
 use sluice::table;
 
 /// Connections in the table unless `rows` says otherwise.
 const ROWS_DEFAULT: usize = 4_096;
+
+/// Connections of which more is known than that they are there, and bytes of request lines that are not complete, all
+/// together: clients that begin and never go on take 32 MiB of 64.
+const CONNECTIONS_MAX: usize = 65_536;
+const COLLECTED_BYTES_MAX: usize = 8 << 20;
 
 const HEADINGS: [&str; 8] =
     ["CLIENT", "SERVER", "PROTOCOL", "NAME", "REQUESTS", "TO SERVER", "TO CLIENT", "READ"];
@@ -42,6 +47,8 @@ struct ConnWatch {
     /// With the time of the first packet.
     rows: Vec<(u64, [String; 8])>,
     totals: Totals,
+    /// See [`COLLECTED_BYTES_MAX`].
+    collected_bytes: usize,
     buffer: Vec<u8>,
 }
 
@@ -49,7 +56,6 @@ struct ConnWatch {
 struct Connection {
     protocol: Protocol,
     requests: Requests,
-    hello: Hello,
     server_name: Option<String>,
     read_bytes: u64,
 }
@@ -89,15 +95,15 @@ impl Middlebox for ConnWatch {
     fn stop(&mut self) {
         self.rows.sort();
         let not_shown = self.totals.connections - self.rows.len() as u64;
-        let rows = mem::take(&mut self.rows).into_iter().map(|(_, row)| row);
-        let rows: Vec<_> = [HEADINGS.map(String::from)].into_iter().chain(rows).collect();
+        let mut rows = vec![HEADINGS.map(String::from)];
+        rows.extend(mem::take(&mut self.rows).into_iter().map(|(_, row)| row));
         report!("{}", table::aligned(&rows, |column| column >= 4));
         if not_shown > 0 {
             report!("{not_shown} more are not shown\n");
         }
         let Totals { connections, requests, names, bytes, read_bytes } = self.totals;
-        report!("total: {connections} connections, {requests} requests, {names} names in TLS, ");
-        report!("{read_bytes} of {bytes} bytes read\n");
+        report!("total: {connections} connections, {requests} requests, ");
+        report!("{names} names in TLS, {read_bytes} of {bytes} bytes read\n");
     }
 }
 
@@ -107,56 +113,55 @@ impl ConnWatch {
         let flow = event.flow();
         let first = flow.peek_at(event.direction(), 0, BEGINNING_BYTES, &mut self.buffer);
         let protocol = match first {
-            Ok(bytes) if !event.partial() => Protocol::of(event.direction(), bytes),
+            Ok(bytes) if !event.partial() && self.connections.len() < CONNECTIONS_MAX => {
+                Protocol::of(event.direction(), bytes)
+            }
             Ok(_) | Err(_) => Some(Protocol::Other),
         };
         let Some(protocol) = protocol else { return Ok(()) };
         self.connections.insert(event.flow_id(), Connection { protocol, ..Connection::default() });
-        match protocol {
-            Protocol::Http => {
-                flow.set_level(Direction::ToClient, Level::Count)?;
-                flow.replace(NewData, Self::on_first_data, Self::on_requests)?;
-                flow.on(Gap, Self::on_gap)?;
-                self.on_requests(event)
-            }
-            Protocol::Tls => {
-                flow.set_level(Direction::ToClient, Level::Count)?;
-                flow.replace(NewData, Self::on_first_data, Self::on_hello)?;
-                flow.on(Gap, Self::on_gap)?;
-                self.on_hello(event)
-            }
-            Protocol::Other => {
-                flow.off(NewData, Self::on_first_data)?;
-                stop_buffering(flow)
-            }
+        if protocol == Protocol::Other {
+            flow.off(NewData, Self::on_first_data)?;
+            return stop_buffering(flow);
+        }
+        flow.set_level(Direction::ToClient, Level::Count)?;
+        flow.on(Gap, Self::on_gap)?;
+        if protocol == Protocol::Http {
+            flow.replace(NewData, Self::on_first_data, Self::on_requests)?;
+            self.on_requests(event)
+        } else {
+            flow.replace(NewData, Self::on_first_data, Self::on_hello)?;
+            self.on_hello(event)
         }
     }
 
     fn on_requests(&mut self, event: &Event) -> Result<(), Error> {
         let Some(connection) = self.connections.get_mut(&event.flow_id()) else { return Ok(()) };
-        let bytes = event.flow().peek(Direction::ToServer, &mut self.buffer)?;
+        let bytes = match event.flow().peek(Direction::ToServer, &mut self.buffer) {
+            Err(Error::Missed { .. }) => return let_go(event.flow()),
+            bytes => bytes?,
+        };
         connection.read_bytes += bytes.len() as u64;
-        let mut lines = String::new();
+        self.collected_bytes -= connection.requests.line.len();
+        let client = if self.lines { Some(event.flow().endpoints()?.client) } else { None };
         let read = connection.requests.push(bytes, |line| {
-            lines += &format!("{}\n", line.escape_default());
+            client.iter().for_each(|client| report!("{client}  {}\n", line.escape_default()));
         });
-        if self.lines && !lines.is_empty() {
-            let client = event.flow().endpoints()?.client;
-            lines.lines().for_each(|line| report!("{client}  {line}\n"));
-        }
-        read.or_else(|_lost| let_go(event.flow()))
+        self.collected_bytes += connection.requests.line.len();
+        let is_lost = read.is_none() || self.collected_bytes > COLLECTED_BYTES_MAX;
+        if is_lost { let_go(event.flow()) } else { Ok(()) }
     }
 
+    /// What is not read yet is left with the host.
     fn on_hello(&mut self, event: &Event) -> Result<(), Error> {
         let Some(connection) = self.connections.get_mut(&event.flow_id()) else { return Ok(()) };
-        let bytes = event.flow().peek(Direction::ToServer, &mut self.buffer)?;
-        connection.read_bytes += bytes.len() as u64;
-        match connection.hello.push(bytes) {
-            Seen::Part => return Ok(()),
-            Seen::Whole(name) => connection.server_name = name,
-            Seen::Broken => connection.protocol = Protocol::Other,
+        let bytes = event.flow().peek_at(Direction::ToServer, 0, HELLO_BYTES_MAX, &mut self.buffer)?;
+        connection.read_bytes = bytes.len() as u64;
+        match Hello::read(bytes) {
+            Hello::Part => return Ok(()),
+            Hello::Whole(name) => connection.server_name = name,
+            Hello::Broken => connection.protocol = Protocol::Other,
         }
-        connection.hello = Hello::default();
         let_go(event.flow())
     }
 
@@ -169,8 +174,9 @@ impl ConnWatch {
         let connection = self.connections.remove(&event.flow_id());
         let protocol = connection.as_ref().map_or("-", |connection| connection.protocol.name());
         let Connection { requests, server_name, read_bytes, .. } = connection.unwrap_or_default();
+        self.collected_bytes -= requests.line.len();
         let (flow, names) = (event.flow(), u64::from(server_name.is_some()));
-        let (endpoints, info) = (flow.endpoints()?, flow.info()?);
+        let endpoints = flow.endpoints()?;
         let to_server = flow.statistics(Side::Client)?.delivered_bytes;
         let to_client = flow.statistics(Side::Server)?.delivered_bytes;
         self.totals.connections += 1;
@@ -179,17 +185,19 @@ impl ConnWatch {
         self.totals.bytes += to_server + to_client;
         self.totals.read_bytes += read_bytes;
         if self.rows.len() < self.rows_max {
-            let row = [
-                endpoints.client.to_string(),
-                endpoints.server.to_string(),
-                protocol.into(),
-                server_name.or(requests.host).unwrap_or_else(|| "-".into()),
-                requests.count.to_string(),
-                to_server.to_string(),
-                to_client.to_string(),
-                read_bytes.to_string(),
-            ];
-            self.rows.push((info.start_time_ns, row));
+            self.rows.push((
+                flow.info()?.start_time_ns,
+                [
+                    endpoints.client.to_string(),
+                    endpoints.server.to_string(),
+                    protocol.into(),
+                    server_name.or(requests.host).unwrap_or_else(|| "-".into()),
+                    requests.count.to_string(),
+                    to_server.to_string(),
+                    to_client.to_string(),
+                    read_bytes.to_string(),
+                ],
+            ));
         }
         Ok(())
     }
@@ -231,11 +239,7 @@ impl Protocol {
     }
 
     const fn name(self) -> &'static str {
-        match self {
-            Self::Http => "HTTP",
-            Self::Tls => "TLS",
-            Self::Other => "other",
-        }
+        ["HTTP", "TLS", "other"][self as usize]
     }
 }
 

@@ -7,7 +7,8 @@ use core::time::Duration;
 
 use sluice::prelude::*;
 use sluice::{
-    Endpoints, EventId, Fragment, Native, ReadyFlows, Region, Sides, TcpFlags, TcpState, Timer, events,
+    Endpoints, EventId, Fragment, Monitor, Native, ReadyFlows, Region, Sides, TcpFlags, TcpState, Timer,
+    events,
 };
 
 #[derive(Default)]
@@ -21,6 +22,7 @@ struct Tour {
 
 /// What is defined in `start` and used later.
 struct Events {
+    flows: Monitor,
     alarm: EventId,
     soon: Timer,
     never: Timer,
@@ -68,15 +70,23 @@ impl Middlebox for Tour {
         flows.on_deferred(NewData, Self::on_burst)?;
 
         let (soon, never) = (setup.timer(Self::on_soon)?, setup.timer(Self::on_never)?);
-        Ok(Self { events: Some(Events { alarm, soon, never }), ..Self::default() })
+        Ok(Self { events: Some(Events { flows: flows.handle(), alarm, soon, never }), ..Self::default() })
     }
 
     /// Readiness: a flow is selected and read, up to where it was left.
     fn on_ready(&mut self, flows: &ReadyFlows) {
         for ready in flows.iter() {
-            let readable = ready.is_readable(Direction::ToServer);
-            tell("burst", "on-ready", &format!("readable to server {readable}, ended {}", ready.has_ended()));
+            let is_readable = ready.is_readable(Direction::ToServer);
+            let (is_new, has_ended) = (ready.is_new(), ready.has_ended());
+            tell(
+                "burst",
+                "on-ready",
+                &format!("new {is_new}, readable to server {is_readable}, ended {has_ended}"),
+            );
             let Ok(flow) = ready.select() else { continue };
+            if !is_readable {
+                continue;
+            }
             tell("burst", "peek", &answer(flow.peek(Direction::ToServer, &mut self.buffer).map(text)));
             tell("burst", "peek", &answer(flow.peek(Direction::ToServer, &mut self.buffer).map(text)));
         }
@@ -99,6 +109,12 @@ impl Tour {
                 .flow()
                 .peek_at(event.direction(), event.offset(), event.length(), &mut buffer)?
                 .contains(&b'\n'))
+    }
+
+    fn is_two_lines(&self, event: &Event) -> Result<bool, Error> {
+        let mut buffer = Vec::new();
+        let bytes = event.flow().peek_at(event.direction(), event.offset(), event.length(), &mut buffer)?;
+        Ok(bytes.iter().filter(|byte| **byte == b'\n').count() == 2)
     }
 
     /// Whether the new bytes contain the argument of the definition.
@@ -170,8 +186,25 @@ impl Tour {
         Ok(())
     }
 
-    fn on_alarm(&mut self, event: &Event) {
+    /// Functions that are named here for the first time.
+    fn on_alarm(&mut self, event: &Event) -> Result<(), Error> {
         self.tell(event, "alarm", "raised by the handler of its parent");
+        let lines = events::define("two-lines", NewData, Self::is_two_lines)?;
+        event.flow().on(lines, Self::on_two_lines)?;
+        self.tell(event, "define", "an event with a filter of the guest");
+        if let Some(Events { flows, .. }) = self.events {
+            flows.replace(ConnStart, Self::on_start, Self::on_later_start)?;
+            self.tell(event, "replace", "one handler by another, for flows that begin later");
+        }
+        Ok(())
+    }
+
+    fn on_two_lines(&mut self, event: &Event) {
+        self.tell(event, "two-lines", "the guest's filter was asked");
+    }
+
+    fn on_later_start(&mut self, event: &Event) {
+        self.tell(event, "conn-start", &format!("the other handler, for port {}", event.client_port()));
     }
 
     fn on_packet(&mut self, event: &Event) -> Result<(), Error> {
