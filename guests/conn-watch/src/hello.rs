@@ -1,8 +1,8 @@
 //! The server's name in a TLS ClientHello (RFC 6066 section 3), however it is cut into records and segments.
 
 /// Longest ClientHello that is looked at, with the headers of its records: several times what post-quantum keys and a
-/// list of tickets take. It is put together anew with each segment, so that nothing is held for it here; a client that sends
-/// single bytes makes that cost 32 KiB of copying for each, and no more.
+/// list of tickets take. It is put together anew with each segment, so that nothing is held for it here; a client that
+/// sends single bytes makes that cost 32 KiB of copying for each, and no more.
 pub(crate) const HELLO_BYTES_MAX: u32 = 32 * 1024;
 
 /// Longest piece of a message in one record (RFC 8446 section 5.1).
@@ -28,7 +28,7 @@ pub(crate) enum Hello {
 impl Hello {
     /// Reads the beginning of what a TLS client sends: all of it so far, at most [`HELLO_BYTES_MAX`].
     pub(crate) fn read(mut stream: &[u8]) -> Self {
-        let unfinished = if stream.len() < HELLO_BYTES_MAX as usize { Self::Part } else { Self::Broken };
+        let is_all = stream.len() < HELLO_BYTES_MAX as usize;
         let mut message = Vec::new();
         while let [kind, major, _minor, high, low, content @ ..] = stream {
             let length = usize::from(u16::from_be_bytes([*high, *low]));
@@ -46,11 +46,12 @@ impl Hello {
                 let length = u32::from_be_bytes([0, high, middle, low]);
                 match rest.get(..length as usize) {
                     Some(body) => server_name(&mut Reader(body)).map_or(Self::Broken, Self::Whole),
-                    None if length < HELLO_BYTES_MAX => unfinished,
+                    None if is_all && length < HELLO_BYTES_MAX => Self::Part,
                     None => Self::Broken,
                 }
             }
-            _ => unfinished,
+            _ if is_all => Self::Part,
+            _ => Self::Broken,
         }
     }
 }

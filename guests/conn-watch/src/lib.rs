@@ -84,6 +84,9 @@ impl Middlebox for ConnWatch {
         configuration.allow_only(&["filter", "lines", "rows"])?;
         let flows = setup.monitor(configuration.get("filter").unwrap_or_default(), Level::Full)?;
         flows.on(NewData, Self::on_first_data)?;
+        // From the beginning, and of no use to those that are let go: so each step of a flow is one change, to a set of
+        // handlers that other flows have.
+        flows.on(Gap, Self::on_gap)?;
         flows.on(ConnEnd, Self::on_end)?;
         Ok(Self {
             rows_max: configuration.parse("rows")?.unwrap_or(ROWS_DEFAULT),
@@ -95,15 +98,15 @@ impl Middlebox for ConnWatch {
     fn stop(&mut self) {
         self.rows.sort();
         let not_shown = self.totals.connections - self.rows.len() as u64;
-        let mut rows = vec![HEADINGS.map(String::from)];
-        rows.extend(mem::take(&mut self.rows).into_iter().map(|(_, row)| row));
+        let rows = mem::take(&mut self.rows).into_iter().map(|(_, row)| row);
+        let rows: Vec<_> = [HEADINGS.map(String::from)].into_iter().chain(rows).collect();
         report!("{}", table::aligned(&rows, |column| column >= 4));
         if not_shown > 0 {
             report!("{not_shown} more are not shown\n");
         }
         let Totals { connections, requests, names, bytes, read_bytes } = self.totals;
-        report!("total: {connections} connections, {requests} requests, ");
-        report!("{names} names in TLS, {read_bytes} of {bytes} bytes read\n");
+        report!("total: {connections} connections, {requests} requests, {names} names in TLS, ");
+        report!("{read_bytes} of {bytes} bytes read\n");
     }
 }
 
@@ -120,18 +123,21 @@ impl ConnWatch {
         };
         let Some(protocol) = protocol else { return Ok(()) };
         self.connections.insert(event.flow_id(), Connection { protocol, ..Connection::default() });
-        if protocol == Protocol::Other {
-            flow.off(NewData, Self::on_first_data)?;
-            return stop_buffering(flow);
-        }
-        flow.set_level(Direction::ToClient, Level::Count)?;
-        flow.on(Gap, Self::on_gap)?;
-        if protocol == Protocol::Http {
-            flow.replace(NewData, Self::on_first_data, Self::on_requests)?;
-            self.on_requests(event)
-        } else {
-            flow.replace(NewData, Self::on_first_data, Self::on_hello)?;
-            self.on_hello(event)
+        match protocol {
+            Protocol::Http => {
+                flow.set_level(Direction::ToClient, Level::Count)?;
+                flow.replace(NewData, Self::on_first_data, Self::on_requests)?;
+                self.on_requests(event)
+            }
+            Protocol::Tls => {
+                flow.set_level(Direction::ToClient, Level::Count)?;
+                flow.replace(NewData, Self::on_first_data, Self::on_hello)?;
+                self.on_hello(event)
+            }
+            Protocol::Other => {
+                flow.off(NewData, Self::on_first_data)?;
+                stop_buffering(flow)
+            }
         }
     }
 
@@ -142,14 +148,19 @@ impl ConnWatch {
             bytes => bytes?,
         };
         connection.read_bytes += bytes.len() as u64;
-        self.collected_bytes -= connection.requests.line.len();
-        let client = if self.lines { Some(event.flow().endpoints()?.client) } else { None };
-        let read = connection.requests.push(bytes, |line| {
-            client.iter().for_each(|client| report!("{client}  {}\n", line.escape_default()));
-        });
-        self.collected_bytes += connection.requests.line.len();
-        let is_lost = read.is_none() || self.collected_bytes > COLLECTED_BYTES_MAX;
-        if is_lost { let_go(event.flow()) } else { Ok(()) }
+        self.collected_bytes -= connection.requests.collected_bytes();
+        let mut lines = String::new();
+        let read = connection.requests.push(bytes, |line| lines += &format!("{}\n", line.escape_default()));
+        self.collected_bytes += connection.requests.collected_bytes();
+        if self.lines && !lines.is_empty() {
+            let client = event.flow().endpoints()?.client;
+            lines.lines().for_each(|line| report!("{client}  {line}\n"));
+        }
+        if read.is_err() || self.collected_bytes > COLLECTED_BYTES_MAX {
+            let_go(event.flow())
+        } else {
+            Ok(())
+        }
     }
 
     /// What is not read yet is left with the host.
@@ -167,16 +178,18 @@ impl ConnWatch {
 
     /// Where requests or a hello go on cannot be told behind bytes that are missing.
     fn on_gap(&mut self, event: &Event) -> Result<(), Error> {
-        if event.direction() == Direction::ToServer { let_go(event.flow()) } else { Ok(()) }
+        let is_read =
+            event.direction() == Direction::ToServer && self.connections.contains_key(&event.flow_id());
+        if is_read { let_go(event.flow()) } else { Ok(()) }
     }
 
     fn on_end(&mut self, event: &Event) -> Result<(), Error> {
         let connection = self.connections.remove(&event.flow_id());
         let protocol = connection.as_ref().map_or("-", |connection| connection.protocol.name());
         let Connection { requests, server_name, read_bytes, .. } = connection.unwrap_or_default();
-        self.collected_bytes -= requests.line.len();
+        self.collected_bytes -= requests.collected_bytes();
         let (flow, names) = (event.flow(), u64::from(server_name.is_some()));
-        let endpoints = flow.endpoints()?;
+        let (endpoints, info) = (flow.endpoints()?, flow.info()?);
         let to_server = flow.statistics(Side::Client)?.delivered_bytes;
         let to_client = flow.statistics(Side::Server)?.delivered_bytes;
         self.totals.connections += 1;
@@ -185,19 +198,17 @@ impl ConnWatch {
         self.totals.bytes += to_server + to_client;
         self.totals.read_bytes += read_bytes;
         if self.rows.len() < self.rows_max {
-            self.rows.push((
-                flow.info()?.start_time_ns,
-                [
-                    endpoints.client.to_string(),
-                    endpoints.server.to_string(),
-                    protocol.into(),
-                    server_name.or(requests.host).unwrap_or_else(|| "-".into()),
-                    requests.count.to_string(),
-                    to_server.to_string(),
-                    to_client.to_string(),
-                    read_bytes.to_string(),
-                ],
-            ));
+            let row = [
+                endpoints.client.to_string(),
+                endpoints.server.to_string(),
+                protocol.into(),
+                server_name.or(requests.host).unwrap_or_else(|| "-".into()),
+                requests.count.to_string(),
+                to_server.to_string(),
+                to_client.to_string(),
+                read_bytes.to_string(),
+            ];
+            self.rows.push((info.start_time_ns, row));
         }
         Ok(())
     }
@@ -207,7 +218,6 @@ impl ConnWatch {
 fn let_go(flow: &Flow) -> Result<(), Error> {
     // One of the two is registered.
     flow.off(NewData, ConnWatch::on_requests).or_else(|_| flow.off(NewData, ConnWatch::on_hello))?;
-    flow.off(Gap, ConnWatch::on_gap)?;
     stop_buffering(flow)
 }
 
@@ -239,7 +249,11 @@ impl Protocol {
     }
 
     const fn name(self) -> &'static str {
-        ["HTTP", "TLS", "other"][self as usize]
+        match self {
+            Self::Http => "HTTP",
+            Self::Tls => "TLS",
+            Self::Other => "other",
+        }
     }
 }
 

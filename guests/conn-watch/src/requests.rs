@@ -11,8 +11,7 @@ pub(crate) struct Requests {
     /// The first `Host` field.
     pub(crate) host: Option<String>,
     part: Part,
-    /// Of a line that is not complete.
-    pub(crate) line: Vec<u8>,
+    line: Vec<u8>,
     /// Of the request at hand: bytes of its body, or that it comes in chunks.
     length: u64,
     is_chunked: bool,
@@ -30,10 +29,13 @@ enum Part {
     Trailer,
 }
 
+/// Where requests begin cannot be told any more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Lost;
+
 impl Requests {
-    /// The next bytes of the stream; calls `on_request` with each request line that they complete. `None` if where
-    /// requests begin cannot be told any more.
-    pub(crate) fn push(&mut self, mut bytes: &[u8], mut on_request: impl FnMut(&str)) -> Option<()> {
+    /// The next bytes of the stream; calls `on_request` with each request line that they complete.
+    pub(crate) fn push(&mut self, mut bytes: &[u8], mut on_request: impl FnMut(&str)) -> Result<(), Lost> {
         while let Some((first, behind)) = bytes.split_first() {
             if let Part::Body(left) = self.part {
                 let skipped = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
@@ -49,15 +51,20 @@ impl Requests {
             if *first != b'\n' {
                 self.line.push(*first);
                 if self.line.len() > LINE_BYTES_MAX {
-                    return None;
+                    return Err(Lost);
                 }
                 continue;
             }
             let line = std::mem::take(&mut self.line);
             let line = line.strip_suffix(b"\r").unwrap_or(&line);
-            self.part = self.next(&String::from_utf8_lossy(line), &mut on_request)?;
+            self.part = self.next(&String::from_utf8_lossy(line), &mut on_request).ok_or(Lost)?;
         }
-        Some(())
+        Ok(())
+    }
+
+    /// Bytes that are collected of a line that is not complete.
+    pub(crate) fn collected_bytes(&self) -> usize {
+        self.line.len()
     }
 
     /// What follows a line.
@@ -115,12 +122,12 @@ impl Requests {
 mod tests {
     use super::*;
 
-    fn lines(stream: &str, segment: usize) -> Option<(Vec<String>, Requests)> {
+    fn lines(stream: &str, segment: usize) -> Result<(Vec<String>, Requests), Lost> {
         let (mut lines, mut requests) = (Vec::new(), Requests::default());
         for piece in stream.as_bytes().chunks(segment) {
             requests.push(piece, |line| lines.push(line.to_owned()))?;
         }
-        Some((lines, requests))
+        Ok((lines, requests))
     }
 
     #[test]
@@ -142,7 +149,7 @@ mod tests {
         for stream in
             ["GET /\r\n", "CONNECT h:1 HTTP/1.1\r\n", "GET / HTTP/1.1\r\nno field\r\n", &long, sizes]
         {
-            assert!(lines(stream, 1_000).is_none(), "{stream:.20}");
+            assert_eq!(lines(stream, 1_000).map(|_| ()), Err(Lost), "{stream:.20}");
         }
     }
 }

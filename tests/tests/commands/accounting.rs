@@ -60,7 +60,7 @@ impl Report {
 }
 
 /// A capture of a script's packets.
-fn capture(here: &Folder, packets: &str) -> PathBuf {
+pub(crate) fn capture(here: &Folder, packets: &str) -> PathBuf {
     let path = here.path("script.pcap");
     let mut writer = CaptureWriter::create(&path, ETHERNET).unwrap();
     for frame in Script::parse(&format!("{packets}\nwant\n")).unwrap().frames().unwrap() {

@@ -7,6 +7,7 @@ use std::fs;
 
 use serde_json::Value;
 
+use super::accounting::capture;
 use super::program::{Folder, project};
 
 /// What the guest of this name reports about the sample.
@@ -56,6 +57,22 @@ fn conn_watch_reads_server_names_and_no_more_than_it_needs() {
     let lines: Vec<Vec<&str>> = outcome.out.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[1..7].iter().map(|words| words[3]).collect::<Vec<_>>(), names);
     assert!(lines[1..6].iter().all(|words| words[2] == "TLS") && lines[6][2] == "other");
+}
+
+#[test]
+fn conn_watch_lets_a_client_go_whose_requests_cannot_be_told_apart() {
+    let here = Folder::new("let-go");
+    // Two gaps behind the beginning of a request; they are over before the last packet.
+    let capture = capture(
+        &here,
+        "0ms c S 1000\n1ms s S. 5000 ack 1001\n2ms c . 1001 ack 5001\n\
+         3ms c P. 1001:1017(16) \"GET /ab HTTP/1.1\"\n4ms c P. 1027:1037(10)\n5ms c P. 1047:1057(10)\n\
+         6ms s . 5001 ack 1057\n900ms c P. 1057:1073(16) \"GET /ab HTTP/1.1\"\n901ms s . 5001 ack 1073",
+    );
+    let outcome = here.sluice_with("run -q @conn-watch -r", &capture).well();
+    assert_eq!(outcome.err, "");
+    let words: Vec<&str> = outcome.out.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(words[2..], ["HTTP", "-", "0", "72", "0", "16"]);
 }
 
 #[test]
