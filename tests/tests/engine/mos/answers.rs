@@ -182,6 +182,9 @@ pub(super) const ROWS_OF_COUNTS: &[Row] = &[
     ("statistics",           "....f ....f ..f f..", |view, _| view.statistics(Side::Client).map(drop)),
     ("observables",          "nnnnf nnnnf nnf fnn", |view, _| view.observables(Side::Client).map(drop)),
     ("tcp-info",             "nnnnf nnnnf nnf fnn", |view, _| view.tcp_info(Side::Server).map(drop)),
+    ("overlap",              "....f ....f ..f f..", |view, _| view.overlap(TO_SERVER).map(drop)),
+    ("set-size",             "....f nnnnf ..f f..", |view, _| view.set_size(TO_SERVER, 1).map(drop)),
+    ("retain",               "....f nnnnf ..f f..", |view, _| view.set_retain(TO_CLIENT, 1).map(drop)),
     // What is changed shows from the next pass on.
     ("peek at a new level",  "bbbbf nnnnf bbf fbb", |view, _| {
         view.set_level(TO_SERVER, Level::Full)?;
