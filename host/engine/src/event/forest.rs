@@ -196,37 +196,35 @@ impl Forest {
                     continue;
                 };
                 let from = len(&nodes);
+                // The way to the last node, by place.
+                let mut open: SmallVec<[usize; 8]> = SmallVec::new();
                 for path in tree {
-                    close(&mut nodes, path.steps.len());
+                    close(&mut nodes, &mut open, path.steps.len());
+                    open.push(nodes.len());
                     let handlers_from = len(&handlers);
-                    let of_event = |entry: &&Registration| (entry.event, entry.hook) == (path.event, hook);
-                    handlers.extend(entries.iter().filter(of_event).map(|entry| NodeHandler {
+                    handlers.extend(of_event(entries, path.event, hook).iter().map(|entry| NodeHandler {
                         id: entry.handler,
                         is_deferred: deferred.contains(&entry.handler),
                     }));
                     let user = events.get(path.event);
-                    nodes.push((
-                        path.steps.len(),
-                        Node {
-                            event: path.event,
-                            filter: user.map_or(NodeFilter::Always, |user| match &user.filter {
-                                EventFilter::Guest(number) => NodeFilter::Guest(*number),
-                                EventFilter::Native(filter) => NodeFilter::Native(Rc::clone(filter)),
-                                EventFilter::Raised => NodeFilter::Raised,
-                            }),
-                            argument: user.map_or(0, super::UserEvent::argument_number),
-                            handlers_from,
-                            handlers_until: len(&handlers),
-                            subtree_end: OPEN,
-                        },
-                    ));
+                    nodes.push(Node {
+                        event: path.event,
+                        filter: user.map_or(NodeFilter::Always, |user| match &user.filter {
+                            EventFilter::Guest(number) => NodeFilter::Guest(*number),
+                            EventFilter::Native(filter) => NodeFilter::Native(Rc::clone(filter)),
+                            EventFilter::Raised => NodeFilter::Raised,
+                        }),
+                        argument: user.map_or(0, super::UserEvent::argument_number),
+                        handlers_from,
+                        handlers_until: len(&handlers),
+                        subtree_end: 0,
+                    });
                 }
-                close(&mut nodes, 0);
+                close(&mut nodes, &mut open, 0);
                 trees[kind.index()][hook.index()] = (from, len(&nodes));
             }
         }
-        let nodes = nodes.into_iter().map(|(_, node)| node).collect();
-        Self { nodes, handlers: handlers.into(), trees }
+        Self { nodes: nodes.into(), handlers: handlers.into(), trees }
     }
 
     /// The tree of a built-in event at a hook, as a range of [`Forest::node`] numbers.
@@ -251,17 +249,20 @@ impl Forest {
 /// Registrations that a set makes room for when it grows: flows register a few, and then most find an equal set.
 const ROOM: usize = 4;
 
-/// End of a subtree that is not complete.
-const OPEN: u32 = u32::MAX;
-
-/// Ends the subtrees of the nodes at the end of the list that lie as deep as `depth` or deeper.
-fn close(nodes: &mut [(usize, Node)], depth: usize) {
+/// Ends the subtrees of the open nodes that lie `depth` steps from the root or more.
+fn close(nodes: &mut [Node], open: &mut SmallVec<[usize; 8]>, depth: usize) {
     let end = len(nodes);
-    for (_, node) in nodes.iter_mut().rev().take_while(|(own, _)| *own >= depth) {
-        if node.subtree_end == OPEN {
-            node.subtree_end = end;
-        }
+    while open.len() > depth {
+        let Some(node) = open.pop().and_then(|place| nodes.get_mut(place)) else { continue };
+        node.subtree_end = end;
     }
+}
+
+/// The registrations of an event at a hook, of a list in ascending order.
+fn of_event(entries: &[Registration], event: u32, hook: Hook) -> &[Registration] {
+    let from = entries.partition_point(|entry| (entry.event, entry.hook) < (event, hook));
+    let until = entries.partition_point(|entry| (entry.event, entry.hook) <= (event, hook));
+    entries.get(from..until).unwrap_or(&[])
 }
 
 /// The way from a root to an event.

@@ -350,7 +350,8 @@ impl Forests {
 
     /// The index leads to another place with the set that it led to, if there is one.
     fn index_twin(&mut self, forest: &Rc<IForest>) {
-        if !self.has_twins {
+        // A pass may have it, too; who looks through all places then does so once.
+        if !self.has_twins || Rc::strong_count(forest) == 1 {
             return;
         }
         let is_twin = |place: &Place| place.holders > 0 && Rc::ptr_eq(&place.forest, forest);
