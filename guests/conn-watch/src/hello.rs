@@ -1,8 +1,8 @@
 //! The server's name in a TLS ClientHello (RFC 6066 section 3), however it is cut into records and segments.
 
 /// Longest ClientHello that is looked at, with the headers of its records: several times what post-quantum keys and a
-/// list of tickets take. It is put together anew with each segment, so that nothing is held for it here; a client that sends
-/// single bytes makes that cost 32 KiB of copying for each, and no more.
+/// list of tickets take. It is put together anew with each segment, so that nothing is held for it here; a client that
+/// sends single bytes makes that cost 32 KiB of copying for each, and no more.
 pub(crate) const HELLO_BYTES_MAX: u32 = 32 * 1024;
 
 /// Longest piece of a message in one record (RFC 8446 section 5.1).

@@ -174,7 +174,7 @@
 //!     mos/corners::what_is_registered_on_a_flow_is_for_it_alone_and_from_the_next_pass_on
 //! I.2.6: several handlers by number (mOS: one); equal sets are one
 //!     mos/corners::what_is_registered_on_a_flow_is_for_it_alone_and_from_the_next_pass_on
-//!     host/engine/src/event/forests.rs::sets_are_found_whatever_the_order_in_which_they_came_about
+//!     host/engine/src/event/forests/tests.rs::sets_are_found_whatever_the_order_in_which_they_came_about
 //! I.2.7: filters: once for a flow, for each orphan, none is all
 //!     mos/ends::the_filter_of_a_monitor_is_asked_once_for_a_flow
 //!     outside::udp_and_icmp_reach_monitors_of_packets_and_orphans
