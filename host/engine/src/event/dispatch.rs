@@ -12,6 +12,7 @@ use super::walk::Walk;
 use super::{
     EventCall, EventKind, Faulted, Handler, Hook, IForest, Monitors, Place, TenantId, interest_bit, set_of,
 };
+use crate::flow::Attachment;
 use crate::view::View;
 use crate::{Direction, Nanos, Side};
 
@@ -95,9 +96,17 @@ impl Pass<'_> {
             Some((index, flow)) => (flow.id(index).number(), flow.is_partial()),
             None => (0, false),
         };
-        let base = self.base(view, flow, is_partial);
-        for visit in self.visits(view, monitors) {
-            self.visit(&visit, base, view, handler, wishes);
+        let interest = self.interest();
+        let mut call = self.base(view, flow, is_partial);
+        // Most flows have one monitor: what makes a list of several is not done for it.
+        if let Some(only) = self.only_visit(view, interest) {
+            if let Some(visit) = only {
+                self.visit(&visit, &mut call, view, handler, wishes);
+            }
+        } else {
+            for visit in self.visits(view, monitors, interest) {
+                self.visit(&visit, &mut call, view, handler, wishes);
+            }
         }
         if let Some(index) = self.flow {
             view.list_polled(index, self.hook, self.raised, self.direction);
@@ -105,8 +114,7 @@ impl Pass<'_> {
     }
 
     /// The monitors that the pass comes to, in order.
-    fn visits(&self, view: &View, monitors: &Monitors) -> SmallVec<[Visit; 1]> {
-        let interest = self.interest();
+    fn visits(&self, view: &View, monitors: &Monitors, interest: u32) -> SmallVec<[Visit; 1]> {
         let events = |tenant: TenantId| view.tenants.get(usize::from(tenant.0));
         let Some(index) = self.flow else {
             let takers = self.takers.iter().filter_map(|number| monitors.get(*number));
@@ -117,12 +125,9 @@ impl Pass<'_> {
             return visits.collect();
         };
         let Some(flow) = view.flows.get(index) else { return SmallVec::new() };
-        let visits = flow.attachments.iter().enumerate().filter_map(|(position, attachment)| {
-            let set = set_of(&view.tenants, attachment)?;
-            if set.interest() & interest == 0 || !attachment.hears(self.side) {
-                return None;
-            }
-            Some(Visit { tenant: attachment.tenant, flow: Some((index, position)), set: Rc::clone(set) })
+        let attachments = flow.attachments.iter().enumerate();
+        let visits = attachments.filter_map(|(position, attachment)| {
+            self.visit_of(view, (index, position), attachment, interest)
         });
         let mut visits: SmallVec<[Visit; 1]> = visits.collect();
         if self.direction == Direction::ToClient {
@@ -131,11 +136,33 @@ impl Pass<'_> {
         visits
     }
 
+    /// The visit of a flow that has one monitor, if that wants any of what happened; `None` if it has not one.
+    fn only_visit(&self, view: &View, interest: u32) -> Option<Option<Visit>> {
+        let index = self.flow?;
+        let [only] = view.flows.get(index)?.attachments.as_slice() else { return None };
+        Some(self.visit_of(view, (index, 0), only, interest))
+    }
+
+    /// The visit of a flow's monitor, if that wants any of what happened.
+    fn visit_of(
+        &self,
+        view: &View,
+        place: (u32, usize),
+        attachment: &Attachment,
+        interest: u32,
+    ) -> Option<Visit> {
+        let set = set_of(&view.tenants, attachment)?;
+        if set.interest() & interest == 0 || !attachment.hears(self.side) {
+            return None;
+        }
+        Some(Visit { tenant: attachment.tenant, flow: Some(place), set: Rc::clone(set) })
+    }
+
     /// Runs the pass for one monitor.
     fn visit(
         &self,
         visit: &Visit,
-        base: EventCall,
+        call: &mut EventCall,
         view: &mut Box<View>,
         handler: &mut dyn Handler,
         wishes: &mut Wishes,
@@ -144,7 +171,7 @@ impl Pass<'_> {
             return;
         }
         view.enter(visit.tenant, visit.flow);
-        if self.run_monitor(visit, base, view, handler, wishes).is_err() {
+        if self.run_monitor(visit, call, view, handler, wishes).is_err() {
             wishes.faulted.push(visit.tenant);
         }
         view.leave();
@@ -162,27 +189,25 @@ impl Pass<'_> {
     fn run_monitor(
         &self,
         visit: &Visit,
-        base: EventCall,
+        call: &mut EventCall,
         view: &mut Box<View>,
         handler: &mut dyn Handler,
         wishes: &mut Wishes,
     ) -> Result<(), Faulted> {
         let Some(events) = view.tenants.get(usize::from(visit.tenant.0)) else { return Ok(()) };
         let forest = events.forest(&visit.set);
+        let place = Place(call.place).without_reason();
         for raised in self.raised {
             let (from, until) = forest.tree(raised.kind, self.hook);
             if from == until {
                 continue;
             }
             let Some((offset, length)) = view.shown(raised, self.direction) else { continue };
-            let mut call = EventCall {
-                kind: raised.kind.number(),
-                place: Place(base.place).with_reason(raised.reason).0,
-                offset,
-                length,
-                ..base
-            };
-            Walk { forest, tenant: visit.tenant, view, handler, wishes }.run(from, &mut call)?;
+            // The walk and each call of a handler fill in the rest.
+            call.kind = raised.kind.number();
+            call.place = place.with_reason(raised.reason).0;
+            (call.offset, call.length) = (offset, length);
+            Walk { forest, tenant: visit.tenant, view, handler, wishes }.run(from, call)?;
         }
         Ok(())
     }
