@@ -16,6 +16,7 @@ use sluice_guest::{
     RuntimeOptions, Severity, StartError, TenantSpec,
 };
 
+use crate::events::dispatch::Shape;
 use crate::pipeline::{self, Run, RunError};
 use crate::traffic::Traffic;
 use crate::twin::Work;
@@ -114,6 +115,20 @@ impl Lane {
             said.check(traffic)?;
         }
         Ok(Some(run))
+    }
+}
+
+impl Lane {
+    /// Runs all packets of `traffic` with a guest that answers each filter with no.
+    ///
+    /// # Errors
+    ///
+    /// [`GuestError`].
+    pub fn run_shape(&self, traffic: &Arc<Traffic>, shape: Shape) -> Result<Run, GuestError> {
+        let mut guests = Guests::new(&self.runtime, Rc::new(NoFilters), Box::new(Said::default()));
+        guests.add(&self.counter, &TenantSpec { name: "events".to_owned(), ..TenantSpec::default() })?;
+        let definitions = shape.definitions().map_err(RunError::from)?;
+        Ok(shape.check(pipeline::run(traffic, Config::default(), definitions, &mut guests)?)?)
     }
 }
 

@@ -4,8 +4,11 @@
 #![forbid(unsafe_code)]
 
 pub mod burst;
+pub mod events;
 pub mod guest;
 pub mod pipeline;
+pub mod plot;
 pub mod process;
+pub mod samples;
 pub mod traffic;
 pub mod twin;

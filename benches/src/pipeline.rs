@@ -70,6 +70,14 @@ pub enum RunError {
         /// All packets.
         packets: u64,
     },
+    /// Filters or handlers were called more or less often than they should have been.
+    #[error("{found} calls, not {expected}")]
+    Calls {
+        /// Calls that there were.
+        found: u64,
+        /// Calls that there should have been.
+        expected: u64,
+    },
     /// The streams read are not the streams sent.
     #[error("read {read:?}, sent were {sent:?}")]
     Bytes {

@@ -1,4 +1,4 @@
-;; A guest that does next to nothing: it adds up the wire lengths of its events.
+;; A guest that does next to nothing: it adds up the wire lengths of its events, and says no when it is asked.
 (component
   (core module $code
     (memory (export "memory") 1)
@@ -10,6 +10,9 @@
     (func (export "callback")
       (param i32 i32 i32 i64 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
       (global.set $wire_bytes (i64.add (global.get $wire_bytes) (i64.extend_i32_u (local.get 10))))
+      (i32.const 0))
+    (func (export "filter")
+      (param i32 i32 i32 i64 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
       (i32.const 0)))
   (core instance $code (instantiate $code))
   (func (export "start")
@@ -21,4 +24,11 @@
     (param "readable" u32) (param "length" u32) (param "wire-length" u32) (param "sequence" u32)
     (param "acknowledgment" u32) (param "window" u32) (param "ports" u32) (param "states" u32)
     (result u32)
-    (canon lift (core func $code "callback"))))
+    (canon lift (core func $code "callback")))
+  (func (export "filter")
+    (param "id" u32) (param "kind" u32) (param "place" u32) (param "flow" u64)
+    (param "time" u64) (param "user-context" u64) (param "argument" u64) (param "offset" u64)
+    (param "readable" u32) (param "length" u32) (param "wire-length" u32) (param "sequence" u32)
+    (param "acknowledgment" u32) (param "window" u32) (param "ports" u32) (param "states" u32)
+    (result bool)
+    (canon lift (core func $code "filter"))))

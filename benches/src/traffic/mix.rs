@@ -107,7 +107,7 @@ impl Mix {
 }
 
 /// A request of ten bytes and a response of ten, `rounds` times.
-fn ping_pong(plan: &mut Plan, rounds: u32) {
+pub(super) fn ping_pong(plan: &mut Plan, rounds: u32) {
     for _ in 0..rounds {
         plan.send_run(Direction::ToServer, SMALL_BYTES, 1);
         plan.send_run(Direction::ToClient, SMALL_BYTES, 1);

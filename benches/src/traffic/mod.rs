@@ -13,6 +13,7 @@
 //! assert!(time_ns > 0 && frame.len() >= 54);
 //! ```
 
+mod concurrent;
 mod disturb;
 mod flow;
 mod mix;
@@ -20,6 +21,7 @@ mod payload;
 mod plan;
 mod random;
 
+pub use concurrent::{CONCURRENT_PACKETS, concurrent, serial_of};
 pub use mix::Mix;
 pub use payload::StreamSum;
 

@@ -117,6 +117,12 @@ impl Place {
         Self(self.0 | (reason as u32) << 24)
     }
 
+    /// Without the reason.
+    #[must_use]
+    pub const fn without_reason(self) -> Self {
+        Self(self.0 & 0x00ff_ffff)
+    }
+
     /// TCP flags of the packet.
     #[must_use]
     pub const fn tcp_flags(self) -> u8 {

@@ -98,17 +98,17 @@ impl Pass<'_> {
             Some((index, flow)) => (flow.id(index).number(), flow.is_partial()),
             None => (0, false),
         };
-        let base = self.base(view, flow, is_partial);
+        let mut call = self.base(view, flow, is_partial);
         match self.flow {
             // Most flows have one monitor: nothing to put in order, and no list of them.
             Some(index) if view.flows.get(index).is_some_and(|flow| flow.attachments.len() == 1) => {
                 if let Some(visit) = self.visit_of(view, index, 0, interest) {
-                    self.visit(&visit, base, view, handler, wishes);
+                    self.visit(&visit, &mut call, view, handler, wishes);
                 }
             }
             _ => {
                 for visit in self.visits(view, monitors, interest) {
-                    self.visit(&visit, base, view, handler, wishes);
+                    self.visit(&visit, &mut call, view, handler, wishes);
                 }
             }
         }
@@ -161,7 +161,7 @@ impl Pass<'_> {
     fn visit(
         &self,
         visit: &Visit,
-        base: EventCall,
+        call: &mut EventCall,
         view: &mut Box<View>,
         handler: &mut dyn Handler,
         wishes: &mut Wishes,
@@ -170,7 +170,7 @@ impl Pass<'_> {
             return;
         }
         view.enter(visit.tenant, visit.flow);
-        if self.run_monitor(visit, base, view, handler, wishes).is_err() {
+        if self.run_monitor(visit, call, view, handler, wishes).is_err() {
             wishes.faulted.push(visit.tenant);
         }
         view.leave();
@@ -188,27 +188,25 @@ impl Pass<'_> {
     fn run_monitor(
         &self,
         visit: &Visit,
-        base: EventCall,
+        call: &mut EventCall,
         view: &mut Box<View>,
         handler: &mut dyn Handler,
         wishes: &mut Wishes,
     ) -> Result<(), Faulted> {
         let Some(events) = view.tenants.get(usize::from(visit.tenant.0)) else { return Ok(()) };
         let forest = events.forest(&visit.set);
+        let place = Place(call.place).without_reason();
         for raised in self.raised {
             let (from, until) = forest.tree(raised.kind, self.hook);
             if from == until {
                 continue;
             }
             let Some((offset, length)) = view.shown(raised, self.direction) else { continue };
-            let mut call = EventCall {
-                kind: raised.kind.number(),
-                place: Place(base.place).with_reason(raised.reason).0,
-                offset,
-                length,
-                ..base
-            };
-            Walk { forest, tenant: visit.tenant, view, handler, wishes }.run(from, &mut call)?;
+            // The walk and each call of a handler fill in the rest.
+            call.kind = raised.kind.number();
+            call.place = place.with_reason(raised.reason).0;
+            (call.offset, call.length) = (offset, length);
+            Walk { forest, tenant: visit.tenant, view, handler, wishes }.run(from, call)?;
         }
         Ok(())
     }

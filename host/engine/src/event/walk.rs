@@ -58,7 +58,15 @@ impl Walk<'_> {
         Ok(())
     }
 
+    #[inline]
     fn happens(&mut self, node: &Node, call: &mut EventCall) -> Result<bool, Faulted> {
+        if matches!(node.filter, NodeFilter::Always) && self.view.profile.is_none() {
+            return Ok(true);
+        }
+        self.ask(node, call)
+    }
+
+    fn ask(&mut self, node: &Node, call: &mut EventCall) -> Result<bool, Faulted> {
         let started = self.view.profile.is_some().then(|| self.handler.ticks());
         let happens = match &node.filter {
             NodeFilter::Always | NodeFilter::Raised => true,

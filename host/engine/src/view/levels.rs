@@ -14,7 +14,9 @@ impl View {
 
     /// Notes what the current monitor wants of the current flow: that counts until the call is over.
     pub(super) fn snapshot_levels(&mut self) {
-        if let Some((_, attachment)) = self.current_attachment() {
+        let Some((index, position)) = self.current.flow else { return };
+        let flow = self.flows.get(index);
+        if let Some(attachment) = flow.and_then(|flow| flow.attachments.get(position)) {
             self.current.levels = Direction::BOTH.map(|direction| attachment.level(direction));
         }
     }

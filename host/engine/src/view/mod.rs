@@ -188,12 +188,13 @@ impl View {
     /// Brings the parts of a call up to date that differ from monitor to monitor and from call to call.
     pub(crate) fn refresh(&mut self, mode: Mode, call: &mut EventCall) {
         (self.current.mode, self.current.event) = (mode, call.event);
-        if let Some((flow, attachment)) = self.current_attachment() {
-            call.user_context = attachment.user_context;
-            let direction = Place(call.place).direction();
-            call.readable =
-                if self.reads(direction) { self.readable(flow, attachment, direction) } else { 0 };
-        }
+        // By reference: a record of a monitor is large, and most calls are for one that reads nothing.
+        let Some((index, position)) = self.current.flow else { return };
+        let flow = self.flows.get(index);
+        let Some(attachment) = flow.and_then(|flow| flow.attachments.get(position)) else { return };
+        call.user_context = attachment.user_context;
+        let direction = Place(call.place).direction();
+        call.readable = if self.reads(direction) { self.readable(index, *attachment, direction) } else { 0 };
     }
 
     /// The current flow.
