@@ -6,6 +6,7 @@ mod engine {
     mod clock;
     mod company;
     mod corpus;
+    mod egress;
     mod evasion;
     mod fragments;
     mod fuzz;

@@ -11,9 +11,9 @@ use std::rc::Rc;
 
 use sluice_engine::event::Predicate;
 use sluice_engine::packet::Verdict;
-use sluice_engine::{Engine, Records};
+use sluice_engine::{Engine, Grants, Records};
 use sluice_guest::{
-    FilterCompiler, Grants, GuestOutput, Guests, MemoryLimit, Module, Runtime, RuntimeOptions, StartError,
+    FilterCompiler, GuestOutput, Guests, MemoryLimit, Module, Runtime, RuntimeOptions, StartError,
     TenantSpec, TimeLimit,
 };
 use sluice_pktio::CaptureWriter;
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let mut guests = Guests::new(&runtime, Rc::new(MonitorFilters), output);
     let records = if args.log.contains(&LogKind::Conn) { Records::Each } else { Records::None };
     let mut engine = engine_for(&args.input, records)?;
-    let grants = Grants { drop: args.allow.contains(&Allowed::Drop) };
+    let grants = Grants { drop: args.allow.contains(&Allowed::Drop), ..Grants::NONE };
     for guest in words.guests {
         start(guest, grants, &runtime, &mut guests, &mut engine)?;
     }
@@ -135,7 +135,7 @@ fn start(
         Failure::new(exit, error)
     })?;
     engine
-        .attach(definitions, grants.drop)
+        .attach(definitions, grants)
         .map_err(|error| Failure::say(Exit::GuestRejected, format!("guest {file}: {error}")))?;
     Ok(())
 }
