@@ -47,6 +47,9 @@ pub enum Error {
     /// The name is taken by another definition.
     #[error("the name is taken")]
     Exists,
+    /// The argument makes no sense, or lies outside of what it is about.
+    #[error("the argument makes no sense")]
+    BadArgument,
     /// Bytes were dropped before this monitor read them; its position is behind them now, and the next
     /// [`peek`](crate::Flow::peek) goes on there.
     #[error("{bytes} bytes were dropped before they were read")]
@@ -76,6 +79,7 @@ impl Error {
             11 => Self::BadFilter,
             12 => Self::BadJson,
             13 => Self::Exists,
+            14 => Self::BadArgument,
             other => Self::Other(other),
         }
     }

@@ -65,6 +65,7 @@
 pub mod bindings;
 pub mod checksum;
 mod configuration;
+mod edit;
 mod error;
 mod event;
 pub mod events;
@@ -91,6 +92,7 @@ mod tcp_info;
 mod timer;
 
 pub use configuration::{Configuration, ConfigurationError};
+pub use edit::Segment;
 pub use error::Error;
 pub use event::Event;
 pub use flow::{Endpoints, Flow, FlowId, FlowInfo, SideStatistics};
