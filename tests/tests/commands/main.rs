@@ -7,6 +7,8 @@ mod building;
 #[cfg(test)]
 mod conflicts;
 #[cfg(test)]
+mod egress;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod output;
