@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sluice_engine::counters::Counters;
 use sluice_engine::event::{Definitions, Handler};
 use sluice_engine::packet::Burst;
-use sluice_engine::{Config, Engine, Refusal};
+use sluice_engine::{Config, Engine, Grants, Refusal};
 
 use crate::burst::ArenaBurst;
 use crate::process;
@@ -114,7 +114,7 @@ pub fn run(
     handler: &mut dyn Handler,
 ) -> Result<Run, RunError> {
     let mut engine = Engine::new(config);
-    let tenant = engine.attach(definitions, false)?;
+    let tenant = engine.attach(definitions, Grants::NONE)?;
     let resident_before = process::resident_bytes();
     let mut burst: Option<Box<dyn Burst>> =
         ArenaBurst::next(Box::new(ArenaBurst::before(Arc::clone(traffic))));

@@ -47,7 +47,7 @@ pub enum Error {
     /// The name is taken by another definition.
     #[error("the name is taken")]
     Exists,
-    /// The argument makes no sense.
+    /// The argument makes no sense, or lies outside of what it is about.
     #[error("the argument makes no sense")]
     BadArgument,
     /// Bytes were dropped before this monitor read them; its position is behind them now, and the next

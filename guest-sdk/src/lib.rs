@@ -65,6 +65,7 @@
 pub mod bindings;
 pub mod checksum;
 mod configuration;
+mod edit;
 mod error;
 mod event;
 pub mod events;
@@ -93,6 +94,7 @@ mod tcp_info;
 mod timer;
 
 pub use configuration::{Configuration, ConfigurationError};
+pub use edit::Segment;
 pub use error::Error;
 pub use event::Event;
 pub use filter::{Native, PortRange};

@@ -17,6 +17,17 @@ pub enum Region {
     Payload,
 }
 
+impl Region {
+    pub(crate) const fn raw(self) -> raw::Region {
+        match self {
+            Self::Frame => raw::Region::Frame,
+            Self::Ip => raw::Region::Ip,
+            Self::Tcp => raw::Region::Tcp,
+            Self::Payload => raw::Region::Payload,
+        }
+    }
+}
+
 impl Event {
     /// The packet in numbers (`getlastpkt`).
     ///
@@ -57,13 +68,7 @@ impl Event {
         max: u32,
         buffer: &'a mut Vec<u8>,
     ) -> Result<&'a [u8], Error> {
-        let region = match region {
-            Region::Frame => raw::Region::Frame,
-            Region::Ip => raw::Region::Ip,
-            Region::Tcp => raw::Region::Tcp,
-            Region::Payload => raw::Region::Payload,
-        };
-        *buffer = raw::bytes(region, offset, max).map_err(Error::from_number)?;
+        *buffer = raw::bytes(region.raw(), offset, max).map_err(Error::from_number)?;
         Ok(buffer)
     }
 }

@@ -6,7 +6,7 @@ use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, 
 use sluice_engine::flow::{ConnRecord, SideRecord};
 use sluice_engine::reassembly::Level;
 use sluice_engine::view::Region;
-use sluice_engine::{Config, Direction, Engine, Refusal, View};
+use sluice_engine::{Config, Direction, Engine, Grants, Refusal, View};
 
 /// Two copies of a stretch of a stream that differ.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -111,7 +111,7 @@ impl Watcher {
             }
         }
         let mut engine = Engine::new(config);
-        engine.attach(definitions, false)?;
+        engine.attach(definitions, Grants::NONE)?;
         Ok(engine)
     }
 

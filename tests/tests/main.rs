@@ -6,6 +6,7 @@ mod engine {
     mod clock;
     mod company;
     mod corpus;
+    mod egress;
     mod evasion;
     mod events_hostile;
     mod events_leaks;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sluice_engine::event::TenantId;
 use sluice_engine::packet::Burst;
-use sluice_engine::{Config, Engine, Refusal};
+use sluice_engine::{Config, Engine, Grants, Refusal};
 
 use super::registrar::{Case, Registrar, Way};
 use crate::burst::{ArenaBurst, BURST_PACKETS};
@@ -71,7 +71,7 @@ pub fn run(case: Case, traffic: &Arc<Traffic>, live: u32) -> Result<Run, RunErro
     let mut engine = Engine::new(Config::default());
     let tenants = case.tenants(live);
     for number in 0..tenants {
-        engine.attach(case.definitions(number, tenants)?, false)?;
+        engine.attach(case.definitions(number, tenants)?, Grants::NONE)?;
     }
     let packets = traffic.packets.len();
     let open_until = packets.saturating_sub((live as usize).saturating_mul(LAST_PACKETS));

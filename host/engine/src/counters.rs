@@ -273,6 +273,14 @@ pub struct Counters {
     pub dropped: u64,
     /// Drops that a tenant asked for and may not.
     pub drops_refused: u64,
+    /// Packets that left as tenants have changed them.
+    pub edits: u64,
+    /// Changes that were refused, for whatever reason.
+    pub edits_refused: u64,
+    /// Segments that tenants sent, those of resets included.
+    pub injected: u64,
+    /// Segments and resets that were refused, for whatever reason.
+    pub injected_refused: u64,
     /// What caps did.
     pub pressure: PressureCounters,
 }

@@ -12,6 +12,7 @@ pub mod defrag;
 mod engine;
 pub mod event;
 pub mod flow;
+mod grants;
 pub mod limits;
 pub mod packet;
 pub mod reassembly;
@@ -22,6 +23,7 @@ mod time;
 pub mod view;
 
 pub use engine::{Checksums, Config, Engine, Networks, PickUp, Records, System};
+pub use grants::Grants;
 pub use refusal::Refusal;
 pub use side::{Direction, Side, Sides};
 pub use time::{Nanos, millis, seconds};

@@ -126,6 +126,28 @@ pub const RECORD_HOLES: usize = 32;
 /// neighbours are counted together: their number stays right, and is not less before all of them are acknowledged.
 pub const FLIGHT_SEGMENTS: usize = 64;
 
+/// Bytes of an edited datagram from the IP header on; of an IPv6 datagram, behind its fixed header. What the length
+/// fields of both can say: a guest that inserts bytes in every packet makes the host hold no more for each.
+pub const DATAGRAM_BYTES: usize = 65_535;
+
+/// Bytes of an IPv4 or TCP header with its options: what their length fields can say.
+pub const HEADER_BYTES: usize = 60;
+
+/// Bytes of a datagram that a tenant sends, headers included: the MTU of Ethernet (RFC 894). The host does not
+/// fragment.
+pub const INJECTED_DATAGRAM_BYTES: usize = 1500;
+
+/// Segments and resets that one tenant sends between one packet and the next, and at the end of a burst.
+///
+/// A guest that answers each packet with any number of its own would make the host an amplifier, and hold them all
+/// until the burst is done with. By packet and not by burst, so that the same packets give the same in bursts of any
+/// size.
+pub const INJECTED_PER_PACKET: usize = 64;
+
+/// Bytes of a link header that are kept for segments that tenants send: Ethernet with four VLAN tags and eight MPLS
+/// labels has 62. A flow with a longer one gets none sent.
+pub const LINK_HEADER_BYTES: usize = 64;
+
 /// Networks with overlap rules of their own. They are looked through when a flow begins.
 pub const SYSTEM_PREFIXES: usize = 256;
 

@@ -53,4 +53,6 @@ pub enum Verdict {
     Pass,
     /// It stops here: a guest that may drop said so.
     Drop,
+    /// It goes on as guests that may modify have changed it: [`Engine::edited`](crate::Engine::edited) has the frame.
+    Edited,
 }

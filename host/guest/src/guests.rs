@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sluice_engine::event::{Definitions, EventCall, EventFilter, Faulted, Handler, TenantId};
 use sluice_engine::flow::ConnRecord;
-use sluice_engine::{Nanos, View};
+use sluice_engine::{Grants, Nanos, View};
 use wasmtime::Store;
 
 use crate::budget;
@@ -19,13 +19,6 @@ use crate::module::Module;
 use crate::output::GuestOutput;
 use crate::runtime::Runtime;
 use crate::text::excerpt;
-
-/// What the operator allows a guest beyond looking.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Grants {
-    /// Its verdict may drop packets.
-    pub drop: bool,
-}
 
 /// A guest to be: its name and its configuration.
 #[derive(Clone, Debug, Default)]

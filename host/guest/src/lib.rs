@@ -30,7 +30,7 @@ mod text;
 mod ticker;
 
 pub use fault::{CallReport, Export, FaultReason, FaultReport, FlowReport, Frame};
-pub use guests::{Grants, GuestStatistics, Guests, StartError, TenantSpec};
+pub use guests::{GuestStatistics, Guests, StartError, TenantSpec};
 pub use host::FilterCompiler;
 pub use limits::{LogLimit, MemoryLimit, TimeLimit};
 pub use module::{Contents, LoadError, Module, world_version};

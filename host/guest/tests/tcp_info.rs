@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use sluice_engine::packet::{Burst, Packet};
-use sluice_engine::{Config, Engine, Nanos};
+use sluice_engine::{Config, Engine, Grants, Nanos};
 use sluice_wire::{IpAddress, LinkType, Segment, SeqNumber, TcpFlags};
 
 use crate::component::{MEMORY, SCALARS, bare_guest};
@@ -94,7 +94,7 @@ fn lines(guest: &[u8]) -> Vec<String> {
     let mut worker = Worker::new();
     let definitions = worker.start(guest).unwrap();
     let mut engine = Engine::new(Config::default());
-    engine.attach(definitions, false).unwrap();
+    engine.attach(definitions, Grants::NONE).unwrap();
     let _ = engine.receive(Box::new(conversation()), &mut worker.guests);
     worker.lines()
 }

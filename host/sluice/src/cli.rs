@@ -191,7 +191,8 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
 
-    /// Write the packets that no guest dropped to a capture file; `-` is standard output
+    /// Write the packets that leave to a capture file, without those that guests dropped, with those that they changed
+    /// or sent; `-` is standard output
     #[arg(short = 'w', value_name = "OUT")]
     pub(crate) write: Option<PathBuf>,
 
@@ -229,6 +230,10 @@ pub(crate) enum LogKind {
 pub(crate) enum Allowed {
     /// Drop packets: they are left out of what `-w` writes.
     Drop,
+    /// Change packets: `-w` writes them as changed.
+    Modify,
+    /// Send segments and reset connections: `-w` writes those too, behind the packet that they answer.
+    Inject,
 }
 
 /// Write each direction of each TCP connection to a file.

@@ -92,7 +92,7 @@ pub fn tcp_checksum(source: IpAddress, destination: IpAddress, segment: &[u8]) -
 /// One form serves both versions: the 0xffff in a v4-mapped address is zero in one's complement, and the
 /// other fields differ in their place only.
 #[inline]
-fn pseudo_header(source: IpAddress, destination: IpAddress, protocol: u8, len: u32) -> Sum {
+pub(crate) fn pseudo_header(source: IpAddress, destination: IpAddress, protocol: u8, len: u32) -> Sum {
     Sum::default().bytes(&source.0).bytes(&destination.0).bytes(&len.to_be_bytes()).bytes(&[0, protocol])
 }
 
@@ -101,12 +101,12 @@ fn pseudo_header(source: IpAddress, destination: IpAddress, protocol: u8, len: u
 /// Words are added in the byte order of the machine; one's complement lets the swap wait until the end
 /// (RFC 1071 section 2 B). The sum of 32-bit words in 64 bits overflows after 16 GiB at the earliest.
 #[derive(Clone, Copy, Default)]
-struct Sum(u64);
+pub(crate) struct Sum(u64);
 
 impl Sum {
     /// Adds bytes; all but the last addition of a sum must have an even number of them.
     #[inline]
-    fn bytes(self, bytes: &[u8]) -> Self {
+    pub(crate) fn bytes(self, bytes: &[u8]) -> Self {
         let (blocks, rest) = bytes.as_chunks::<32>();
         // Independent lanes without carries between them are what the compiler makes vector code from.
         let mut lanes = [0u64; 8];
@@ -132,7 +132,7 @@ impl Sum {
 
     /// The sum in 16 bits, in the byte order of the machine.
     #[inline]
-    fn fold(self) -> u16 {
+    pub(crate) fn fold(self) -> u16 {
         let [a, b, c, d, e, f, g, h] = self.0.to_ne_bytes();
         let quarters = [[a, b], [c, d], [e, f], [g, h]];
         let sum =

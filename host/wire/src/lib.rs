@@ -8,8 +8,9 @@
 //!
 //! Nothing here allocates, keeps state, reads a clock or panics, whatever the bytes are.
 //!
-//! [`Segment`] is the way back: it writes a TCP segment with correct lengths and checksums into a buffer of
-//! the caller. [`make_whole`] is the way from a first fragment's header to that of the whole datagram.
+//! [`Segment`] is the way back: it writes a TCP segment with correct lengths and checksums into a buffer of the
+//! caller. [`make_whole`] is the way from a first fragment's header to that of the whole datagram, [`write_lengths`]
+//! and [`amend_checksums`] are what a changed packet needs.
 #![forbid(unsafe_code)]
 
 mod address;
@@ -28,6 +29,7 @@ mod link;
 mod options;
 mod packet;
 mod pppoe;
+mod rewrite;
 mod sack;
 mod seq;
 mod tcp;
@@ -51,6 +53,7 @@ pub use ip::{Fragment, PROTOCOL_TCP};
 pub use link::LinkType;
 pub use options::TcpOptions;
 pub use packet::{Headers, Transport, parse, parse_datagram};
+pub use rewrite::{Lengths, amend_checksums, write_lengths};
 pub use sack::SackBlocks;
 pub use seq::SeqNumber;
 pub use tcp::TcpHeader;

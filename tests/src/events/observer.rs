@@ -2,7 +2,7 @@
 
 use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, Hook, Place, TenantId};
 use sluice_engine::reassembly::Level;
-use sluice_engine::{Config, Engine, Refusal, View};
+use sluice_engine::{Config, Engine, Grants, Refusal, View};
 
 /// Writes down every event. See the module.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ impl Observer {
             }
         }
         let mut engine = Engine::new(config);
-        engine.attach(definitions, false)?;
+        engine.attach(definitions, Grants::NONE)?;
         Ok(engine)
     }
 }

@@ -2,7 +2,7 @@
 
 use sluice_engine::event::{Audience, Definitions, EventKind, Hook, Predicate, TenantId};
 use sluice_engine::reassembly::Level;
-use sluice_engine::{Config, Engine, Refusal};
+use sluice_engine::{Config, Engine, Grants, Refusal};
 
 use super::model::ModelTenant;
 use super::{Actor, Model, ModelMonitor, Observer, Takes, Traffic};
@@ -94,7 +94,7 @@ impl Scene {
             self.actor.remember(id, &act, answer);
             self.model.prepare(tenant, &act, answer)?;
         }
-        self.engine.attach(definitions, false).map_err(|refusal| refusal.to_string())?;
+        self.engine.attach(definitions, Grants::NONE).map_err(|refusal| refusal.to_string())?;
         Ok(())
     }
 
@@ -130,7 +130,7 @@ impl Scene {
         for kind in [EventKind::Rexmit, EventKind::Conflict] {
             definitions.register(monitor, kind.number(), Hook::Receiver, 0)?;
         }
-        self.engine.attach(definitions, false)?;
+        self.engine.attach(definitions, Grants::NONE)?;
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, 
 use sluice_engine::flow::EndReason;
 use sluice_engine::packet::{Burst, Packet};
 use sluice_engine::reassembly::Level;
-use sluice_engine::{Config, Engine, Nanos, Refusal, View};
+use sluice_engine::{Config, Engine, Grants, Nanos, Refusal, View};
 use sluice_wire::{IpAddress, LinkType, Segment, SeqNumber, TcpFlags};
 
 use crate::{Imbalance, balance};
@@ -105,7 +105,7 @@ impl Rig {
         }
         definitions.register(monitor, EventKind::ConnEnd.number(), Hook::None, 0)?;
         let mut engine = Engine::new(config);
-        engine.attach(definitions, false)?;
+        engine.attach(definitions, Grants::NONE)?;
         let (reader, lap) = (Reader::default(), Lap::default());
         Ok(Self { engine, reader, batch: Some(Box::default()), clock, lap })
     }

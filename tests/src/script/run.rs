@@ -6,7 +6,7 @@ use sluice_engine::counters::{Counters, Eviction, PressureCounters, Shortage};
 use sluice_engine::defrag::FragmentReason;
 use sluice_engine::event::{Definitions, EventKind, Hook};
 use sluice_engine::tcp::RefuseReason;
-use sluice_engine::{Engine, Refusal};
+use sluice_engine::{Engine, Grants, Refusal};
 
 use super::recorder::Recorder;
 use super::{Action, Options, Script};
@@ -77,7 +77,7 @@ impl Script {
     pub fn run(&self, burst: usize) -> Result<Vec<String>, String> {
         let mut engine = Engine::new(self.options.config);
         let definitions = definitions(&self.options).map_err(|refusal| refusal.to_string())?;
-        engine.attach(definitions, false).map_err(|refusal| refusal.to_string())?;
+        engine.attach(definitions, Grants::NONE).map_err(|refusal| refusal.to_string())?;
         let mut recorder = Recorder::new(self.options);
         let mut frames = Vec::new();
         for action in &self.actions {

@@ -7,6 +7,8 @@ mod building;
 #[cfg(test)]
 mod conflicts;
 #[cfg(test)]
+mod egress;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod faults;

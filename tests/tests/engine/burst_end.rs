@@ -4,7 +4,7 @@ use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, 
 use sluice_engine::packet::Verdict;
 use sluice_engine::reassembly::Level;
 use sluice_engine::view::PeekError;
-use sluice_engine::{Config, Direction, Engine, Nanos, Refusal, Side, View, millis, seconds};
+use sluice_engine::{Config, Direction, Engine, Grants, Nanos, Refusal, Side, View, millis, seconds};
 use sluice_tests::{Frame, Frames, balance};
 use sluice_wire::{Segment, SeqNumber, TcpFlags};
 
@@ -77,7 +77,7 @@ fn deferring(tenants: u16, may_drop: bool) -> Engine {
             definitions.register(monitor, kind.number(), Hook::None, DEFERRED).unwrap();
         }
         definitions.register(monitor, EventKind::NewData.number(), Hook::Receiver, AT_ONCE).unwrap();
-        engine.attach(definitions, may_drop).unwrap();
+        engine.attach(definitions, Grants { drop: may_drop, ..Grants::NONE }).unwrap();
     }
     engine
 }
@@ -90,7 +90,7 @@ fn polling(monitors: usize) -> Engine {
         let monitor = definitions.open_stream(None, Level::Full).unwrap();
         definitions.poll(monitor).unwrap();
     }
-    engine.attach(definitions, false).unwrap();
+    engine.attach(definitions, Grants::NONE).unwrap();
     engine
 }
 
@@ -205,7 +205,7 @@ fn a_tenant_that_faults_in_a_deferred_handler_is_told_no_more() {
     definitions.defer(DEFERRED).unwrap();
     definitions.register(monitor, EventKind::NewData.number(), Hook::Receiver, DEFERRED).unwrap();
     let mut engine = Engine::new(Config::default());
-    engine.attach(definitions, false).unwrap();
+    engine.attach(definitions, Grants::NONE).unwrap();
     receive(&mut engine, &mut guest, vec![data(0, 1, b"abc"), data(1, 1, b"abc")]);
     assert_eq!(deferred(&guest).len(), 1);
     assert!(!engine.is_alive(TenantId(0)));

@@ -5,7 +5,7 @@
 
 use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, Hook, TenantId};
 use sluice_engine::reassembly::Level;
-use sluice_engine::{Config, Direction, Engine, Nanos, Side, Sides, View, millis};
+use sluice_engine::{Config, Direction, Engine, Grants, Nanos, Side, Sides, View, millis};
 use sluice_tests::{Frame, Frames, Random, balance, cases};
 use sluice_wire::TcpFlags;
 
@@ -171,7 +171,7 @@ fn told<'a>(
             definitions.set_size(monitor, Direction::ToServer, 1_500).unwrap();
             definitions.set_retain(monitor, Direction::ToClient, 3_000).unwrap();
         }
-        engine.attach(definitions, false).unwrap();
+        engine.attach(definitions, Grants::NONE).unwrap();
     }
     let mut actors = Actors { seed, holes, first, told: Default::default() };
     for frame in frames {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sluice_engine::event::{Change, Definitions, EventFilter, EventKind, Hook, TenantId};
 use sluice_engine::reassembly::Level;
-use sluice_engine::{Config, Engine, Nanos, Refusal, Side, View, millis};
+use sluice_engine::{Config, Engine, Grants, Nanos, Refusal, Side, View, millis};
 use sluice_tests::events::{Answer, Listener, Told};
 use sluice_tests::{Frame, Frames, balance};
 use sluice_wire::{Segment, SeqNumber, TcpFlags};
@@ -65,7 +65,7 @@ impl<'t> Stage<'t> {
     ) -> Self {
         let mut engine = Engine::new(config);
         for definitions in tenants {
-            engine.attach(definitions, false).unwrap();
+            engine.attach(definitions, Grants::NONE).unwrap();
         }
         Self { engine, listener: Listener::new(act), now: 0, sent: BTreeMap::new() }
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, Hook, TenantId};
 use sluice_engine::reassembly::Level;
 use sluice_engine::view::TcpInfo;
-use sluice_engine::{Config, Engine, Nanos, Side, View};
+use sluice_engine::{Config, Engine, Grants, Nanos, Side, View};
 use sluice_tests::{Frame, Frames, balance};
 use sluice_wire::{Segment, SeqNumber, TcpFlags};
 
@@ -98,7 +98,7 @@ impl Conversation {
         }
         definitions.observe(monitor).unwrap();
         let mut engine = Engine::new(Config::default());
-        engine.attach(definitions, false).unwrap();
+        engine.attach(definitions, Grants::NONE).unwrap();
         Self { name, engine, last: Last::default(), lost: [[0; 2]; 2], syn_acks: 0, closed: [false; 2] }
     }
 

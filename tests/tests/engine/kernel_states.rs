@@ -6,7 +6,7 @@ use std::fmt::Write;
 use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, Hook, TenantId};
 use sluice_engine::reassembly::Level;
 use sluice_engine::tcp::TcpState;
-use sluice_engine::{Config, Direction, Engine, Nanos, View, millis};
+use sluice_engine::{Config, Direction, Engine, Grants, Nanos, View, millis};
 use sluice_tests::{Frame, Frames, balance};
 use sluice_wire::{IpAddress, LinkType, Segment, SeqNumber, TcpFlags};
 
@@ -112,7 +112,7 @@ fn engine() -> Engine {
         }
     }
     let mut engine = Engine::new(Config::default());
-    engine.attach(definitions, false).unwrap();
+    engine.attach(definitions, Grants::NONE).unwrap();
     engine
 }
 

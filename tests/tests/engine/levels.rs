@@ -3,7 +3,7 @@
 use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, Hook, TenantId};
 use sluice_engine::reassembly::{Level, OverlapPolicy};
 use sluice_engine::view::PeekError;
-use sluice_engine::{Config, Direction, Engine, Nanos, Refusal, Side, Sides, View, millis, seconds};
+use sluice_engine::{Config, Direction, Engine, Grants, Nanos, Refusal, Side, Sides, View, millis, seconds};
 use sluice_tests::{Frame, Frames, balance};
 use sluice_wire::TcpFlags;
 
@@ -98,7 +98,7 @@ impl Scene {
                     definitions.register(monitor, kind.number(), hook, 0).unwrap();
                 }
             }
-            engine.attach(definitions, false).unwrap();
+            engine.attach(definitions, Grants::NONE).unwrap();
         }
         let mut scene = Self { engine, actors: Actors { wishes: wishes.to_vec(), ..Actors::default() } };
         scene.send(0, Side::Client, TcpFlags::SYN, (CLIENT - 1, 0), "");

@@ -8,7 +8,7 @@ use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, Hook, TenantId};
 use sluice_engine::limits::Limits;
 use sluice_engine::reassembly::{Budget, Level, OverlapPolicy, Payload, Step, Stream};
-use sluice_engine::{Config, Direction, Engine, Nanos, View, millis};
+use sluice_engine::{Config, Direction, Engine, Grants, Nanos, View, millis};
 use sluice_tests::{Frame, Frames, balance, cases};
 use sluice_wire::{IpAddress, LinkType, Segment, SeqNumber, TcpFlags};
 
@@ -183,7 +183,7 @@ fn run(conversation: &Conversation) -> Readers {
         }
         let number = u32::try_from(reader).unwrap();
         definitions.register(monitor, EventKind::ConnEnd.number(), Hook::None, number).unwrap();
-        engine.attach(definitions, false).unwrap();
+        engine.attach(definitions, Grants::NONE).unwrap();
     }
     let first = conversation.isn.wrapping_add(1);
     let mut frames = vec![

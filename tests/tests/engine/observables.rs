@@ -7,7 +7,7 @@ use sluice_engine::flow::RoundTrips;
 use sluice_engine::reassembly::Level;
 use sluice_engine::tcp::TcpState;
 use sluice_engine::view::SideObservables;
-use sluice_engine::{Config, Engine, Nanos, Refusal, Side, View, millis};
+use sluice_engine::{Config, Engine, Grants, Nanos, Refusal, Side, View, millis};
 use sluice_tests::{Frame, Frames, balance};
 use sluice_wire::{Segment, SeqNumber, TcpFlags};
 
@@ -32,7 +32,7 @@ fn told(level: Level, frames: Vec<Frame>) -> Told {
     definitions.observe(0).unwrap();
     assert_eq!(definitions.observe(2), Err(Refusal::BadId));
     let mut engine = Engine::new(Config::default());
-    engine.attach(definitions, false).unwrap();
+    engine.attach(definitions, Grants::NONE).unwrap();
     let mut told = Told::default();
     let _ = engine.receive(Box::new(Frames(frames)), &mut told);
     engine.finish(&mut told);

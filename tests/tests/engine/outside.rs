@@ -3,7 +3,7 @@
 use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, Hook, Predicate, TenantId};
 use sluice_engine::reassembly::Level;
 use sluice_engine::view::Region;
-use sluice_engine::{Config, Engine, Nanos, Refusal, Side, View};
+use sluice_engine::{Config, Engine, Grants, Nanos, Refusal, Side, View};
 use sluice_tests::{Frame, Frames, balance};
 use sluice_wire::{LinkType, Segment, SeqNumber, TcpFlags};
 
@@ -99,7 +99,7 @@ fn engine() -> Engine {
         }
     }
     let mut engine = Engine::new(Config::default());
-    engine.attach(definitions, false).unwrap();
+    engine.attach(definitions, Grants::NONE).unwrap();
     engine
 }
 

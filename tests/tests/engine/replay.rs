@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sluice_engine::counters::PacketCounters;
 use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, Hook, TenantId};
 use sluice_engine::reassembly::Level;
-use sluice_engine::{Config, Direction, Engine, Nanos, View};
+use sluice_engine::{Config, Direction, Engine, Grants, Nanos, View};
 use sluice_pktio::{BURST_PACKETS, Burst, CaptureReader, PacketIo, Received};
 use sluice_tests::{Frame, Frames, balance};
 use sluice_wire::{IpAddress, LinkType};
@@ -150,7 +150,7 @@ pub(crate) fn replay(path: &Path, config: Config) -> Streams {
         definitions.register(monitor, kind.number(), hook, 0).unwrap();
     }
     let mut engine = Engine::new(config);
-    engine.attach(definitions, false).unwrap();
+    engine.attach(definitions, Grants::NONE).unwrap();
     let mut streams = Streams::default();
     let frames = frames_of(path);
     for burst in frames.chunks(BURST_PACKETS) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet, VecDeque};
 use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, Hook, TenantId};
 use sluice_engine::reassembly::Level;
 use sluice_engine::tcp::TcpState;
-use sluice_engine::{Config, Engine, Nanos, PickUp, View, millis};
+use sluice_engine::{Config, Engine, Grants, Nanos, PickUp, View, millis};
 use sluice_tests::{Frame, Frames, balance};
 use sluice_wire::{IpAddress, LinkType, Segment as Written, SeqNumber, TcpFlags};
 
@@ -57,7 +57,7 @@ fn engine() -> Engine {
     }
     definitions.register(monitor, EventKind::ConnEnd.number(), Hook::None, 0).unwrap();
     let mut engine = Engine::new(Config { pick_up: PickUp::HandshakeOnly, ..Config::default() });
-    engine.attach(definitions, false).unwrap();
+    engine.attach(definitions, Grants::NONE).unwrap();
     engine
 }
 

@@ -4,7 +4,7 @@ use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, 
 use sluice_engine::reassembly::Level;
 use sluice_engine::tcp::TcpState;
 use sluice_engine::view::TcpInfo;
-use sluice_engine::{Config, Engine, Nanos, Refusal, Side, View, millis};
+use sluice_engine::{Config, Engine, Grants, Nanos, Refusal, Side, View, millis};
 use sluice_tests::{Frame, Frames, Random, balance};
 use sluice_wire::{Segment, SeqNumber, TcpFlags};
 
@@ -56,7 +56,7 @@ fn told(level: Level, frames: Vec<Frame>) -> Told {
     }
     definitions.observe(0).unwrap();
     let mut engine = Engine::new(Config::default());
-    engine.attach(definitions, false).unwrap();
+    engine.attach(definitions, Grants::NONE).unwrap();
     let mut told = Told::default();
     let count = frames.len();
     let _ = engine.receive(Box::new(Frames(frames)), &mut told);

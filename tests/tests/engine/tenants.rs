@@ -4,7 +4,7 @@ use sluice_engine::counters::TenantCounters;
 use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, Hook, TenantId};
 use sluice_engine::reassembly::Level;
 use sluice_engine::view::PeekError;
-use sluice_engine::{Config, Engine, View};
+use sluice_engine::{Config, Engine, Grants, View};
 use sluice_tests::{Frame, Frames, balance};
 use sluice_wire::{LinkType, Segment, SeqNumber, TcpFlags};
 
@@ -99,7 +99,7 @@ fn a_tenant_that_does_not_read_takes_nothing_from_one_that_does() {
     config.limits.tenant_bytes = 1_000;
     let mut engine = Engine::new(config);
     for _ in [SLOTH, LAGGARD] {
-        engine.attach(definitions(1), false).unwrap();
+        engine.attach(definitions(1), Grants::NONE).unwrap();
     }
     let mut readers = Readers::default();
     // Odd, so that the laggard leaves something of each flow in turn.
@@ -127,7 +127,7 @@ fn a_flow_that_ends_frees_what_a_tenant_left_of_it() {
     let mut config = Config::default();
     config.limits.tenant_bytes = 300;
     let mut engine = Engine::new(config);
-    engine.attach(definitions(1), false).unwrap();
+    engine.attach(definitions(1), Grants::NONE).unwrap();
     let mut readers = Readers::default();
     for _ in 0..5 {
         talk(&mut engine, &mut readers, 1, 3);
@@ -147,8 +147,8 @@ fn a_tenant_with_many_monitors_does_not_make_flows_larger_than_its_share() {
     let mut config = Config::default();
     config.limits.tenant_flows = 5;
     let mut engine = Engine::new(config);
-    engine.attach(definitions(2), false).unwrap();
-    engine.attach(definitions(1), false).unwrap();
+    engine.attach(definitions(2), Grants::NONE).unwrap();
+    engine.attach(definitions(1), Grants::NONE).unwrap();
     let mut readers = Readers::default();
     talk(&mut engine, &mut readers, 4, 1);
     assert_eq!(readers.starts, [5, 4]);

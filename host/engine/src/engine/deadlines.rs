@@ -11,9 +11,11 @@ use crate::{Direction, Nanos, Side};
 impl Engine {
     /// Tells the engine that it is `now`, although no packet came.
     pub fn expire(&mut self, now: Nanos, handler: &mut dyn Handler) {
+        self.begin_egress();
         self.pass_time(now.max(self.view.clock), handler);
         self.settle_later(handler);
         self.settle(None, handler);
+        self.settle_egress();
     }
 
     /// Moves the clock to `now` and does what was due on the way.
@@ -57,6 +59,7 @@ impl Engine {
                 handler.timer(timer.tenant, timer.number, timer.argument, timer.deadline, &mut self.view);
             self.view.leave();
             if result.is_err() {
+                self.view.take_back();
                 self.detach(timer.tenant);
             }
             self.settle(None, handler);

@@ -90,12 +90,14 @@ impl Engine {
     pub fn finish(&mut self, handler: &mut dyn Handler) {
         let now = self.view.clock;
         self.view.packet = None;
+        self.begin_egress();
         self.finish_fragments();
         for index in self.view.flows.places().collect::<Vec<u32>>() {
             self.end_flow(index, EndReason::EndOfInput, now, handler);
             self.write_record(index, handler);
         }
         self.settle_later(handler);
+        self.settle_egress();
     }
 
     /// Lets every tenant that has not faulted say its last words. Call it after [`Engine::finish`].
@@ -109,8 +111,11 @@ impl Engine {
             let result = handler.stop(tenant, &mut self.view);
             self.view.leave();
             if result.is_err() {
+                self.view.take_back();
                 self.detach(tenant);
             }
         }
+        // All flows have ended: whatever was asked for was refused.
+        self.count_refused_egress();
     }
 }

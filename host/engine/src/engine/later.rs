@@ -14,6 +14,8 @@ impl Engine {
         if self.view.later.is_empty() {
             return;
         }
+        self.settle_resets();
+        self.view.egress.step(self.view.egress.after);
         // No packet is current, also where a flow must go in the middle of a burst.
         let (packet, loan) = (self.view.packet.take(), self.view.loan.take());
         self.run_put_off(handler);
@@ -77,7 +79,10 @@ impl Engine {
                 }
             }
             Ok(_) => {}
-            Err(_) => self.detach(tenant),
+            Err(_) => {
+                self.view.take_back();
+                self.detach(tenant);
+            }
         }
         if let Some((index, _)) = flow {
             self.settle_read(index);
@@ -146,6 +151,7 @@ impl Engine {
         let answer = handler.ready(tenant, &list, &mut self.view);
         self.view.leave();
         if answer.is_err() {
+            self.view.take_back();
             self.detach(tenant);
         }
         for (listed, flags) in batch {

@@ -2,6 +2,7 @@
 
 mod backlog;
 mod deadlines;
+mod egress;
 mod ending;
 mod fragments;
 mod later;
@@ -37,7 +38,7 @@ use crate::limits::{EXCUSED_HOSTS, Limits, Timeouts};
 use crate::packet::{Burst, Verdict};
 use crate::reassembly::{Budget, OverlapPolicy, Rules, Urgent};
 use crate::view::View;
-use crate::{Direction, Nanos, Refusal};
+use crate::{Direction, Grants, Nanos, Refusal};
 use pressure::Pressure;
 
 /// What the operator decides.
@@ -129,7 +130,6 @@ pub enum Records {
 }
 
 struct Tenant {
-    may_drop: bool,
     is_alive: bool,
     counters: TenantCounters,
 }
@@ -217,12 +217,12 @@ impl Engine {
         }
     }
 
-    /// Takes a tenant in, with what it defined and whether it may drop packets. Tenants are numbered from 0.
+    /// Takes a tenant in, with what it defined and what it may do. Tenants are numbered from 0.
     ///
     /// # Errors
     ///
     /// [`Refusal::TooMany`] when numbers of tenants or monitors run out.
-    pub fn attach(&mut self, definitions: Definitions, may_drop: bool) -> Result<TenantId, Refusal> {
+    pub fn attach(&mut self, definitions: Definitions, grants: Grants) -> Result<TenantId, Refusal> {
         let tenant = u16::try_from(self.tenants.len()).map(TenantId).map_err(|_| Refusal::TooMany)?;
         let (monitors, mut events, timers) = definitions.into_parts();
         if !self.monitors.add(tenant, monitors) {
@@ -230,7 +230,8 @@ impl Engine {
         }
         events.rekey(ahash::RandomState::with_seeds(self.config.seed, u64::from(tenant.0), 0, 1));
         self.view.tenants.push(events);
-        self.tenants.push(Tenant { may_drop, is_alive: true, counters: TenantCounters::default() });
+        self.view.egress.add_tenant(grants);
+        self.tenants.push(Tenant { is_alive: true, counters: TenantCounters::default() });
         self.waiting_timers.extend(timers.into_iter().map(|timer| (tenant, timer)));
         if self.has_begun {
             self.start_timers();
@@ -343,7 +344,7 @@ impl Engine {
     }
 
     fn drop_slot(&mut self, tenant: TenantId, slot: Option<usize>) {
-        let may_drop = self.tenants.get(usize::from(tenant.0)).is_some_and(|tenant| tenant.may_drop);
+        let may_drop = self.view.egress.grants(tenant).drop;
         match slot.and_then(|slot| self.verdicts.get_mut(slot)) {
             Some(verdict) if may_drop => {
                 if *verdict == Verdict::Pass {

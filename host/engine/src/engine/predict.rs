@@ -50,6 +50,7 @@ impl Engine {
         }
         self.counters.bytes.seen += u64::from(tcp.payload_len);
         self.counters.packets.tracked += 1;
+        self.view.note_link(index, sender);
 
         let segment = Segment { index, sender, tcp, now, class: Class::Accept };
         self.raise_packet_in(&segment, Hook::Sender, offset, handler);

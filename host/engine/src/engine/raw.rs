@@ -23,6 +23,7 @@ impl Engine {
             wire_len: sight.wire_len,
             captured_len: sight.captured_len,
             time,
+            is_stand_in: false,
         });
         self.raise_outside(Audience::Raw, EventKind::PacketIn, handler);
         self.view.packet = None;

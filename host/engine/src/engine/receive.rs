@@ -18,6 +18,7 @@ impl Engine {
         self.verdicts.clear();
         self.verdicts.resize(packets, Verdict::Pass);
         self.view.burst = Some(burst);
+        self.begin_burst_egress();
         let mut sights = std::mem::take(&mut self.sights);
         for first in (0..packets).step_by(LOOK_AHEAD) {
             let slots = first..packets.min(first.saturating_add(LOOK_AHEAD));
@@ -30,6 +31,8 @@ impl Engine {
         self.view.packet = None;
         self.settle_later(handler);
         self.settle(None, handler);
+        self.settle_edits();
+        self.settle_egress();
         self.view.burst.take().unwrap_or_else(|| Box::new(Nothing))
     }
 
@@ -44,6 +47,8 @@ impl Engine {
             self.start_timers();
         }
         self.pass_time(now, handler);
+        self.settle_resets();
+        self.view.egress.step(Some(slot));
         self.raise_raw(slot, time, sight, handler);
         match (&sight.headers, sight.error) {
             (Some(headers), _) if headers.fragment.is_some() => {
@@ -54,6 +59,7 @@ impl Engine {
             (None, None) => self.counters.packets.unknown_link += 1,
         }
         self.settle(None, handler);
+        self.settle_resets();
         self.view.packet = None;
         self.settle_later_if_full(handler);
     }
@@ -87,6 +93,7 @@ impl Engine {
             wire_len: sight.wire_len,
             captured_len: sight.captured_len,
             time,
+            is_stand_in: self.covered.is_some(),
         });
         let (Some(tcp), Some(clue)) = (headers.tcp(), &sight.clue) else {
             self.counters.packets.not_tcp += 1;

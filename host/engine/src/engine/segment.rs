@@ -143,6 +143,7 @@ impl Engine {
         if let Some(packet) = self.view.packet.as_mut() {
             (packet.sender, packet.offset) = (sender, offset);
         }
+        self.view.note_link(index, sender);
     }
 
     pub(super) fn track(&mut self, segment: &Segment<'_>, is_first: bool, handler: &mut dyn Handler) {

@@ -207,8 +207,16 @@ impl Engine {
             account.forget_ignored(sender, &tcp);
         }
         let captured_len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        self.view.packet =
-            Some(CurrentPacket { slot: SLOT, headers, offset: 0, sender, wire_len, captured_len, time });
+        self.view.packet = Some(CurrentPacket {
+            slot: SLOT,
+            headers,
+            offset: 0,
+            sender,
+            wire_len,
+            captured_len,
+            time,
+            is_stand_in: true,
+        });
         self.view.burst = Some(Box::new(Held { bytes, time, wire_len, link }));
         let segment = Segment { index, sender, tcp: &tcp, now: self.view.clock, class: Class::Accept };
         self.track(&segment, false, handler);

@@ -171,6 +171,7 @@ impl Pass<'_> {
         }
         view.enter(visit.tenant, visit.flow);
         if self.run_monitor(visit, call, view, handler, wishes).is_err() {
+            view.take_back();
             wishes.faulted.push(visit.tenant);
         }
         view.leave();

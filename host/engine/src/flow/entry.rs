@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::queue::Class;
 use super::sent::Tally;
-use super::{Account, Attachment, EndReason, Endpoint, FlowId, FlowKey, Mishaps, Sent};
+use super::{Account, Attachment, EndReason, Endpoint, FlowId, FlowKey, Link, Mishaps, Sent};
 use crate::limits::Timeouts;
 use crate::reassembly::Stream;
 use crate::tcp::{Opening, Stack, TcpState};
@@ -58,6 +58,8 @@ impl Keeps {
 struct Extension {
     account: Option<Box<Account>>,
     mishaps: [Mishaps; 2],
+    /// What stands in front of each side's IP headers, while a tenant may send.
+    links: Option<Box<[Option<Link>; 2]>>,
 }
 
 /// A flow. Dropped and made anew for each connection, also with the same addresses and ports.
@@ -303,6 +305,17 @@ impl Flow {
     pub(crate) fn keep_account(&mut self, opener: Side) {
         let account = Account::new(opener, self.start);
         self.extension.get_or_insert_default().account = Some(Box::new(account));
+    }
+
+    /// What stands in front of the IP header in packets of `side`; what can be told of it where none was seen.
+    pub(crate) fn link(&self, side: Side) -> Option<Link> {
+        let links = self.extension.as_ref()?.links.as_deref()?;
+        links[side.index()].or_else(|| links[side.other().index()]?.mirrored())
+    }
+
+    /// Remembers what stood in front of the IP header in a packet of `side`.
+    pub(crate) fn set_link(&mut self, side: Side, link: Link) {
+        self.extension.get_or_insert_default().links.get_or_insert_default()[side.index()] = Some(link);
     }
 
     /// Whether the flow was picked up in mid-stream.

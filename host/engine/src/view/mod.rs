@@ -4,9 +4,12 @@
 //! call. Its public methods are what the WIT offers, each with the refusals written there. Whatever a handler asks of
 //! it takes effect where no other tenant sees it in this pass.
 
+mod edit;
+mod egress;
 mod events;
 mod filter;
 mod flow;
+mod inject;
 mod later;
 mod levels;
 mod packet;
@@ -14,7 +17,10 @@ mod stream;
 mod tcp_info;
 mod timers;
 
+pub use egress::Injected;
+pub(crate) use egress::{Egress, Reset};
 pub use flow::{Endpoints, FlowInfo, SideObservables, SideStatistics};
+pub use inject::SegmentSpec;
 pub(crate) use later::{Later, Listed, PutOff};
 pub(crate) use packet::CurrentPacket;
 pub use packet::{PacketInfo, Region};
@@ -95,6 +101,8 @@ pub struct View {
     pub(crate) tenants: Vec<TenantEvents>,
     /// What waits for the end of the burst.
     pub(crate) later: Later,
+    /// What leaves otherwise than it came.
+    pub(crate) egress: Egress,
     /// What the events cost, if somebody asked for it.
     pub(crate) profile: Option<Box<EventProfile>>,
     /// Events raised in the walk at hand.
@@ -125,6 +133,7 @@ impl View {
             stale: Vec::new(),
             tenants: Vec::new(),
             later: Later::new(seed),
+            egress: Egress::default(),
             profile: None,
             raised: SmallVec::new(),
             current: Current::default(),
@@ -163,6 +172,7 @@ impl View {
     /// Begins a call outside of a flow's event.
     pub(crate) fn enter_outside(&mut self, tenant: TenantId, mode: Mode) {
         self.current = Current { mode, tenant, ..Current::default() };
+        self.egress.begin_call();
     }
 
     /// Ends what `enter` began.
@@ -188,6 +198,7 @@ impl View {
     /// Brings the parts of a call up to date that differ from monitor to monitor and from call to call.
     pub(crate) fn refresh(&mut self, mode: Mode, call: &mut EventCall) {
         (self.current.mode, self.current.event) = (mode, call.event);
+        self.egress.begin_call();
         // By reference: a record of a monitor is large, and most calls are for one that reads nothing.
         let Some((index, position)) = self.current.flow else { return };
         let flow = self.flows.get(index);

@@ -3,6 +3,7 @@
 use sluice_wire::Headers;
 
 use super::View;
+use super::egress::Edit;
 use crate::event::{EventCall, Place};
 use crate::flow::Flow;
 use crate::packet::Packet;
@@ -25,6 +26,8 @@ pub(crate) struct CurrentPacket {
     pub(crate) captured_len: u32,
     /// When it was captured.
     pub(crate) time: Nanos,
+    /// Whether it is not what the burst holds there: a datagram put together, or a segment that has passed before.
+    pub(crate) is_stand_in: bool,
 }
 
 impl CurrentPacket {
@@ -97,20 +100,22 @@ pub struct PacketInfo {
 }
 
 impl View {
-    /// The current packet in numbers.
+    /// The current packet in numbers, with the edits made so far; `offset` is that of the packet as received.
     ///
     /// # Errors
     ///
     /// [`Refusal::NoPacket`].
     pub fn packet_info(&self) -> Result<PacketInfo, Refusal> {
         let packet = self.packet.as_ref().ok_or(Refusal::NoPacket)?;
-        let headers = &packet.headers;
+        let edit = self.egress.edit_of(packet);
+        let headers = edit.map_or(&packet.headers, |edit| &edit.headers);
+        let captured_len = |edit: &Edit| u32::try_from(edit.bytes.len()).unwrap_or(u32::MAX);
         let [outer, inner] = headers.encapsulation.vlan;
         let mut info = PacketInfo {
             time: packet.time.0,
             offset: packet.offset,
-            wire_length: packet.wire_len,
-            captured_length: packet.captured_len,
+            wire_length: edit.map_or(packet.wire_len, |edit| edit.wire_len),
+            captured_length: edit.map_or(packet.captured_len, captured_len),
             ip_offset: u32::from(headers.ip_offset),
             tcp_offset: headers.transport_offset(),
             payload_offset: headers.transport_offset(),
@@ -131,20 +136,22 @@ impl View {
         Ok(info)
     }
 
-    /// Up to `max` captured bytes of a region from `offset` on; empty behind its end.
+    /// Up to `max` captured bytes of a region from `offset` on, with the edits made so far; empty behind its end.
     ///
     /// # Errors
     ///
     /// [`Refusal::NoPacket`].
     pub fn packet_bytes(&self, region: Region, offset: u32, max: u32) -> Result<&[u8], Refusal> {
         let packet = self.packet.as_ref().ok_or(Refusal::NoPacket)?;
-        let frame = self.frame(packet.slot).ok_or(Refusal::NoPacket)?;
-        let headers = &packet.headers;
+        let (frame, headers) = match self.egress.edit_of(packet) {
+            Some(edit) => (&*edit.bytes, &edit.headers),
+            None => (self.frame(packet.slot).ok_or(Refusal::NoPacket)?.bytes, &packet.headers),
+        };
         let bytes = match (region, headers.tcp()) {
-            (Region::Frame, _) => frame.bytes,
-            (Region::Ip, _) => frame.bytes.get(usize::from(headers.ip_offset)..).unwrap_or(&[]),
-            (Region::Tcp, Some(_)) => headers.ip_payload(frame.bytes),
-            (Region::Payload, Some(tcp)) => tcp.payload(frame.bytes),
+            (Region::Frame, _) => frame,
+            (Region::Ip, _) => frame.get(usize::from(headers.ip_offset)..).unwrap_or(&[]),
+            (Region::Tcp, Some(_)) => headers.ip_payload(frame),
+            (Region::Payload, Some(tcp)) => tcp.payload(frame),
             (Region::Tcp | Region::Payload, None) => &[],
         };
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());

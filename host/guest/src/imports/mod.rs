@@ -4,6 +4,7 @@
 //! names is looked up by the engine, and what does not exist is refused with a number of the WIT. Types are compared
 //! with the component's when it is loaded.
 
+mod edit;
 mod event;
 mod filter;
 mod flow;
@@ -42,9 +43,15 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     for name in INTERFACES {
         let mut interface = linker.instance(&format!("{PACKAGE}/{name}@{VERSION}"))?;
         match name {
-            "packet" => packet::define(&mut interface)?,
+            "packet" => {
+                packet::define(&mut interface)?;
+                edit::define(&mut interface)?;
+            }
             "stream" => stream::define(&mut interface)?,
-            "flow" => flow::define(&mut interface)?,
+            "flow" => {
+                flow::define(&mut interface)?;
+                edit::define_reset(&mut interface)?;
+            }
             "monitor" => monitor::define(&mut interface)?,
             "event" => event::define(&mut interface)?,
             "timer" => timer::define(&mut interface)?,

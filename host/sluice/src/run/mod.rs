@@ -1,28 +1,28 @@
 //! `sluice run`: guests over traffic.
 
 mod conn;
+mod copy;
 mod eve;
 mod output;
 mod summary;
 mod words;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 
 use sluice_engine::event::{Definitions, Predicate, TenantId};
-use sluice_engine::packet::Verdict;
-use sluice_engine::{Engine, Records};
+use sluice_engine::{Engine, Grants, Records};
 use sluice_guest::{
-    FilterCompiler, Grants, GuestOutput, Guests, MemoryLimit, Module, Runtime, RuntimeOptions, StartError,
+    FilterCompiler, GuestOutput, Guests, MemoryLimit, Module, Runtime, RuntimeOptions, StartError,
     TenantSpec, TimeLimit,
 };
-use sluice_pktio::CaptureWriter;
 use sluice_wire::LinkType;
 
 use crate::cli::{Allowed, GuestLimitArgs, LogKind, RunArgs};
 use crate::exit::{Exit, Failure};
 use crate::filter::PacketFilter;
-use crate::input::{Ending, Input, SelectedBurst, engine_for};
+use crate::input::{Ending, Input, engine_for};
+use copy::Copy;
 use output::{JsonOutput, SharedSink, Sink, TextOutput};
 use words::GuestWords;
 
@@ -54,7 +54,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let mut guests = Guests::new(&runtime, Rc::new(MonitorFilters), output);
     let records = if args.log.contains(&LogKind::Conn) { Records::Each } else { Records::None };
     let mut engine = engine_for(&args.input, records)?;
-    let grants = Grants { drop: args.allow.contains(&Allowed::Drop) };
+    let may = |what| args.allow.contains(&what);
+    let grants =
+        Grants { drop: may(Allowed::Drop), modify: may(Allowed::Modify), inject: may(Allowed::Inject) };
     for guest in words.guests {
         start(guest, grants, &runtime, &mut guests, &mut engine)?;
     }
@@ -64,8 +66,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         copy.write(burst, engine)
     });
     engine.finish(&mut guests);
+    let rest = copy.write_injected(&engine, None);
     engine.stop(&mut guests);
     let ending = fed?;
+    rest?;
     copy.finish()?;
     input.warn_of_refusals();
     finish(args, &ending, &input, &engine, &guests, &sink)
@@ -156,7 +160,7 @@ pub(crate) fn attach(
     engine: &mut Engine,
 ) -> Result<TenantId, Failure> {
     let refused = |error| Failure::say(Exit::GuestRejected, format!("guest {}: {error}", file.display()));
-    engine.attach(definitions, grants.drop).map_err(refused)
+    engine.attach(definitions, grants).map_err(refused)
 }
 
 /// Filters of monitors: about the flow's IP datagram, so without a link header.
@@ -176,46 +180,6 @@ struct MonitorFilter(PacketFilter);
 impl Predicate for MonitorFilter {
     fn matches(&mut self, datagram: &[u8]) -> bool {
         self.0.matches(LinkType::RawIp.to_pcap(), datagram)
-    }
-}
-
-/// The capture that `-w` writes, made when the first packet tells its link type.
-struct Copy {
-    path: Option<PathBuf>,
-    writer: Option<CaptureWriter>,
-}
-
-impl Copy {
-    fn new(path: Option<PathBuf>) -> Self {
-        Self { path, writer: None }
-    }
-
-    /// Writes the packets of a burst that nobody dropped.
-    fn write(&mut self, burst: &SelectedBurst, engine: &Engine) -> Result<(), Failure> {
-        let Some(path) = &self.path else { return Ok(()) };
-        for (slot, verdict) in engine.verdicts().iter().enumerate() {
-            let Some(packet) = burst.received(slot).filter(|_| *verdict == Verdict::Pass) else { continue };
-            let writer = match &mut self.writer {
-                Some(writer) => writer,
-                None => {
-                    let writer = CaptureWriter::create(path, packet.link);
-                    self.writer.insert(writer.map_err(|error| Failure::new(Exit::Failed, error))?)
-                }
-            };
-            writer.write(&packet).map_err(|error| Failure::new(Exit::Failed, error))?;
-        }
-        Ok(())
-    }
-
-    /// Brings everything out; an empty capture is one too.
-    fn finish(self) -> Result<(), Failure> {
-        let Some(path) = self.path else { return Ok(()) };
-        let writer = match self.writer {
-            Some(writer) => Ok(writer),
-            None => CaptureWriter::create(path, LinkType::Ethernet.to_pcap()),
-        };
-        let written = writer.and_then(CaptureWriter::finish);
-        written.map(|_| ()).map_err(|error| Failure::new(Exit::Failed, error))
     }
 }
 

@@ -112,6 +112,10 @@ impl Summary<'_> {
         stats.insert("packets".into(), counters.packets.seen.into());
         stats.insert("packets_tracked".into(), counters.packets.tracked.into());
         stats.insert("packets_dropped".into(), counters.dropped.into());
+        stats.insert("packets_edited".into(), counters.edits.into());
+        stats.insert("edits_refused".into(), counters.edits_refused.into());
+        stats.insert("packets_injected".into(), counters.injected.into());
+        stats.insert("injections_refused".into(), counters.injected_refused.into());
         stats.insert("packets_not_tracked".into(), object(self.not_tracked()).into());
         stats.insert("wire_bytes".into(), self.read.wire_bytes.into());
         stats.insert("flows".into(), counters.flows.into());
@@ -189,6 +193,14 @@ impl fmt::Display for Summary<'_> {
         if counters.dropped + counters.drops_refused > 0 {
             let refused = counters.drops_refused;
             writeln!(f, "   {} packets dropped by guests, {refused} drops not allowed", counters.dropped)?;
+        }
+        if counters.edits + counters.edits_refused > 0 {
+            let refused = counters.edits_refused;
+            writeln!(f, "   {} packets changed by guests, {refused} changes refused", counters.edits)?;
+        }
+        if counters.injected + counters.injected_refused > 0 {
+            let refused = counters.injected_refused;
+            writeln!(f, "   {} segments sent by guests, {refused} calls refused", counters.injected)?;
         }
         for (tenant, name) in self.guest_names() {
             let used = self.guests.statistics(tenant).unwrap_or_default();

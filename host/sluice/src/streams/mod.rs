@@ -11,7 +11,7 @@ use std::io;
 use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, Hook, TenantId};
 use sluice_engine::flow::EndReason;
 use sluice_engine::reassembly::Level;
-use sluice_engine::{Direction, Records, View};
+use sluice_engine::{Direction, Grants, Records, View};
 
 use crate::cli::StreamsArgs;
 use crate::exit::{Exit, Failure};
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &StreamsArgs) -> Result<Exit, Failure> {
         StreamWriter { files, flows: Vec::new(), free: Vec::new(), error: None, buffer: Vec::new() };
     let mut engine = engine_for(&args.input, Records::None)?;
     let definitions = definitions().map_err(|error| Failure::new(Exit::Failed, error))?;
-    engine.attach(definitions, false).map_err(|error| Failure::new(Exit::Failed, error))?;
+    engine.attach(definitions, Grants::NONE).map_err(|error| Failure::new(Exit::Failed, error))?;
     let fed = input.feed(&mut engine, &mut writer, |_, _| Ok(()));
     engine.finish(&mut writer);
     let ending = fed?;

@@ -5,7 +5,7 @@ use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, 
 use sluice_engine::packet::Verdict;
 use sluice_engine::reassembly::Level;
 use sluice_engine::view::{PacketInfo, Region};
-use sluice_engine::{Config, Engine, Nanos, View};
+use sluice_engine::{Config, Engine, Grants, Nanos, View};
 use sluice_tests::{Frame, Frames, balance, fragment, fragment_with};
 use sluice_wire::Fragment;
 use sluice_wire::checksum::ipv4_header_checksum;
@@ -38,7 +38,7 @@ fn engine() -> Engine {
         definitions.register(monitor, kind.number(), hook, 0).unwrap();
     }
     let mut engine = Engine::new(Config::default());
-    engine.attach(definitions, true).unwrap();
+    engine.attach(definitions, Grants { drop: true, ..Grants::NONE }).unwrap();
     engine
 }
 

@@ -10,7 +10,7 @@ use sluice_engine::event::{
 };
 use sluice_engine::packet::Verdict;
 use sluice_engine::reassembly::Level;
-use sluice_engine::{Config, Engine, Nanos, Refusal, View, millis, seconds};
+use sluice_engine::{Config, Engine, Grants, Nanos, Refusal, View, millis, seconds};
 use sluice_tests::script::{Action, Script};
 use sluice_tests::{Frames, balance};
 
@@ -232,7 +232,7 @@ fn play(level: Level, script: &Script, probe: Option<(Moment, Call)>) -> Guests 
     let mut engine = Engine::new(config());
     let prober = prober(level, &mut known);
     for definitions in [prober, super::scene::everything(Level::Full)] {
-        engine.attach(definitions, true).unwrap();
+        engine.attach(definitions, Grants { drop: true, ..Grants::NONE }).unwrap();
     }
     let mut guests = Guests { known, probe, answer: None, moments: BTreeSet::new(), witnessed: Vec::new() };
     for action in &script.actions {

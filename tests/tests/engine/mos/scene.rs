@@ -3,7 +3,7 @@
 use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, Hook, TenantId};
 use sluice_engine::packet::Verdict;
 use sluice_engine::reassembly::Level;
-use sluice_engine::{Config, Direction, Engine, Nanos, Side, View};
+use sluice_engine::{Config, Direction, Engine, Grants, Nanos, Side, View};
 use sluice_tests::script::{Action, Script};
 use sluice_tests::{Frames, balance};
 
@@ -88,7 +88,7 @@ impl Scene {
     pub(super) fn with_rights(config: Config, tenants: Vec<(Definitions, bool)>, act: Act) -> Self {
         let mut engine = Engine::new(config);
         for (definitions, may_drop) in tenants {
-            engine.attach(definitions, may_drop).unwrap();
+            engine.attach(definitions, Grants { drop: may_drop, ..Grants::NONE }).unwrap();
         }
         let guests = Guests { act, notes: Vec::new() };
         Self { engine, guests, verdicts: Vec::new(), said: String::new(), done: 0 }

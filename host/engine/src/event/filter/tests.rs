@@ -9,7 +9,7 @@ use crate::event::{Definitions, EventCall, EventKind, Faulted, Handler, Hook, Pr
 use crate::limits::PATTERN_BYTES;
 use crate::packet::{Burst, Packet};
 use crate::reassembly::Level;
-use crate::{Config, Engine, Nanos, Refusal, Side, View, millis, seconds};
+use crate::{Config, Engine, Grants, Nanos, Refusal, Side, View, millis, seconds};
 
 const SYN: TcpFlags = TcpFlags::SYN;
 const ACK: TcpFlags = TcpFlags::ACK;
@@ -118,7 +118,7 @@ fn ask(filter: Result<NativeFilter, Refusal>, talk: Talk, reads: bool) -> Vec<(E
             definitions.register(monitor, kind.number(), hook, 1).unwrap();
         }
     }
-    engine.attach(definitions, false).unwrap();
+    engine.attach(definitions, Grants::NONE).unwrap();
     let mut asked = Asked { filter: filter.unwrap(), reads, answers: Vec::new() };
     engine.receive(Box::new(Frames(talk.0)), &mut asked);
     engine.expire(Nanos(seconds(10)), &mut asked);
@@ -132,7 +132,7 @@ fn watch_data(handler: &mut dyn Handler, say: impl FnOnce(&mut Talk)) {
     let mut definitions = Definitions::new();
     let monitor = definitions.open_stream(None, Level::Full).unwrap();
     definitions.register(monitor, EventKind::NewData.number(), Hook::Receiver, 1).unwrap();
-    engine.attach(definitions, false).unwrap();
+    engine.attach(definitions, Grants::NONE).unwrap();
     let mut talk = Talk::opened();
     say(&mut talk);
     engine.receive(Box::new(Frames(talk.0)), handler);
