@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod component;
 #[cfg(test)]
+mod egress;
+#[cfg(test)]
 mod filtering;
 #[cfg(test)]
 mod hostile;

@@ -11,8 +11,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use sluice_engine::Grants;
 use sluice_engine::event::Definitions;
-use sluice_guest::{Grants, Guests, Runtime};
+use sluice_guest::{Guests, Runtime};
 
 use crate::cli::{GuestLimitArgs, InputArgs};
 use crate::exit::{Exit, Failure};

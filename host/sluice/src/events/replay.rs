@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use sluice_engine::event::{EventCall, Faulted, Handler, NodeProfile, TenantId};
 use sluice_engine::flow::ConnRecord;
-use sluice_engine::{Nanos, Records, View};
-use sluice_guest::{EventContext, FaultReport, Grants, GuestOutput, Guests, Severity};
+use sluice_engine::{Grants, Nanos, Records, View};
+use sluice_guest::{EventContext, FaultReport, GuestOutput, Guests, Severity};
 
 use super::Start;
 use super::sharing::Sharing;
