@@ -32,7 +32,7 @@ pub fn draw_registration(points: &[Point]) -> std::io::Result<()> {
             title: "Eight registrations on each flow of 26 packets of 64 bytes",
             x: flows.clone(),
             y: Axis { label: "CPU time of a packet, ns (best run)", scale: Scale::Linear },
-            lines: lines(points, |case| is_shown(case), |point| point.packet_ns),
+            lines: lines(points, is_shown, |point| point.packet_ns),
         },
     )?;
     write(
