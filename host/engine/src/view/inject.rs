@@ -36,9 +36,6 @@ pub struct SegmentSpec<'a> {
 impl SegmentSpec<'_> {
     /// Whether a segment can be as this one is to be.
     fn check(&self, flow: &Flow) -> Result<(), Refusal> {
-        if !self.options.len().is_multiple_of(4) {
-            return Err(Refusal::BadArgument);
-        }
         let is_v4 = flow.endpoint(self.side).address.is_v4();
         let ip_len = if is_v4 { IPV4_HEADER_LEN } else { IPV6_HEADER_LEN };
         let header_len = TCP_HEADER_LEN.saturating_add(self.options.len());
@@ -46,7 +43,7 @@ impl SegmentSpec<'_> {
         if header_len > HEADER_BYTES || total_len > INJECTED_DATAGRAM_BYTES {
             return Err(Refusal::TooLong);
         }
-        Ok(())
+        if self.options.len().is_multiple_of(4) { Ok(()) } else { Err(Refusal::BadArgument) }
     }
 
     /// The frame; `None` for what [`SegmentSpec::check`] refuses.
