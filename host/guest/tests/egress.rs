@@ -30,8 +30,7 @@ impl Burst for One {
 }
 
 /// Runs a guest whose handler of `packet-in` has this body, over a segment with the payload "hello": the engine and
-/// what
-/// the guest reported of the result at 1024, its case and its error as letters (`A` for 0).
+/// what the guest reported of the result at 1024, its case and its error as letters (`A` for 0).
 fn run(body: &str, grants: Grants) -> (Engine, Worker) {
     let letter = |place: u32, from: u32| {
         format!("(i32.store8 (i32.const {place}) (i32.add (i32.const 65) (i32.load8_u (i32.const {from}))))")
