@@ -37,6 +37,7 @@ test: host guests
 
 bench: host guests
 	cargo run --release --locked -p sluice-benches
+	cargo run --release --locked -p sluice-benches --bin levels
 	cargo run --release --locked -p sluice-benches --bin events
 	cargo bench --locked -p sluice-benches
 
