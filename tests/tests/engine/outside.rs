@@ -137,6 +137,39 @@ fn what_is_no_datagram_is_a_packet_all_the_same() {
     assert_eq!(seen(frames), expected);
 }
 
+/// Matches by the last byte of the IPv4 source address.
+struct Client(u8);
+
+impl Predicate for Client {
+    fn matches(&mut self, datagram: &[u8]) -> bool {
+        datagram.get(15) == Some(&self.0)
+    }
+}
+
+/// In mOS the mark that a filter has matched is never cleared, so that a monitor sees every flow after its first one
+/// that any monitor takes.
+#[test]
+fn a_monitor_that_took_a_flow_does_not_see_those_that_others_take() {
+    let mut definitions = Definitions::new();
+    for client in [0, 1] {
+        let monitor = definitions.open_stream(Some(Box::new(Client(client))), Level::State).unwrap();
+        let handler = u32::from(client);
+        definitions.register(monitor, EventKind::ConnStart.number(), Hook::Sender, handler).unwrap();
+        definitions.register(monitor, EventKind::PacketIn.number(), Hook::Receiver, handler).unwrap();
+    }
+    let mut engine = Engine::new(Config::default());
+    engine.attach(definitions, Grants::NONE).unwrap();
+    let mut seen = Seen::default();
+    let syn = Segment { flags: TcpFlags::SYN, seq: SeqNumber(1), ..Segment::default() };
+    let flows = [0, 1, 0, 2, 1].into_iter().zip(0..).map(|(client, number): (u16, u16)| {
+        // The last byte of the client's address is that of the flow's number.
+        Frame::of(Nanos(1), client | number << 8, Side::Client, &syn).unwrap()
+    });
+    let _ = engine.receive(Box::new(Frames(flows.collect())), &mut seen);
+    let told: Vec<u32> = seen.0.iter().map(|(handler, ..)| *handler).collect();
+    assert_eq!(told, [0, 0, 1, 1, 0, 0, 1, 1], "nobody sees the fourth flow");
+}
+
 #[test]
 fn fragments_are_packets_as_they_come_and_orphans_when_they_are_whole() {
     let more = [0x20, 0];
