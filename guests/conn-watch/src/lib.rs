@@ -7,7 +7,6 @@
 mod hello;
 mod requests;
 
-use core::mem;
 use std::collections::BTreeMap;
 
 use hello::{HELLO_BYTES_MAX, Hello};
@@ -99,7 +98,7 @@ impl Middlebox for ConnWatch {
         self.rows.sort();
         let not_shown = self.totals.connections - self.rows.len() as u64;
         let mut rows = vec![HEADINGS.map(String::from)];
-        rows.extend(mem::take(&mut self.rows).into_iter().map(|(_, row)| row));
+        rows.extend(core::mem::take(&mut self.rows).into_iter().map(|(_, row)| row));
         report!("{}", table::aligned(&rows, |column| column >= 4));
         if not_shown > 0 {
             report!("{not_shown} more are not shown\n");
