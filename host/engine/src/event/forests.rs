@@ -4,11 +4,14 @@
 //! not depend on the order of the registrations, compares it in full, and makes a new one only if there is none; what
 //! nobody holds any more is forgotten. A million flows that all have registered one of ten sets hold ten.
 
+mod changed;
+
 use std::rc::Rc;
 
 use ahash::RandomState;
 use hashbrown::HashTable;
 
+use self::changed::{Merged, is_changed};
 use super::{DefinedEvents, IForest, Registration};
 use crate::Refusal;
 use crate::limits::{FORESTS_PER_TENANT, REGISTRATIONS_PER_FOREST, REGISTRATIONS_PER_TENANT};
@@ -179,8 +182,7 @@ impl Forests {
         }
         let hash =
             [remove, add].into_iter().flatten().fold(base.hash(), |hash, entry| hash ^ self.mix(entry));
-        let found =
-            self.find(hash, |forest| forest.entries().iter().copied().eq(Merged::of(base, remove, add)));
+        let found = self.find(hash, |forest| is_changed(forest.entries(), base.entries(), remove, add));
         if let Some(target) = found {
             self.counters.shared += 1;
             self.hold(target);
@@ -198,7 +200,7 @@ impl Forests {
             return Ok(number);
         }
         let base = self.get(number).ok_or(Refusal::BadId)?;
-        let entries: Vec<Registration> = Merged::of(base, remove, add).collect();
+        let entries: Vec<Registration> = Merged::of(base.entries(), remove, add).collect();
         let target = self.insert(IForest::new(entries, hash, events))?;
         self.hold(target);
         self.release(number);
@@ -361,35 +363,6 @@ impl Forests {
         self.registrations = self.registrations.saturating_add(forest.entries().len());
         if let Some(place) = self.places.get_mut(position) {
             place.is_indexed = true;
-        }
-    }
-}
-
-/// Ascending registrations without one, and with one more among them.
-struct Merged<I: Iterator<Item = Registration>> {
-    kept: std::iter::Peekable<I>,
-    add: Option<Registration>,
-}
-
-impl Merged<std::iter::Empty<Registration>> {
-    fn of(
-        base: &IForest,
-        remove: Option<Registration>,
-        add: Option<Registration>,
-    ) -> Merged<impl Iterator<Item = Registration>> {
-        let kept = base.entries().iter().copied().filter(move |entry| Some(*entry) != remove);
-        Merged { kept: kept.peekable(), add }
-    }
-}
-
-impl<I: Iterator<Item = Registration>> Iterator for Merged<I> {
-    type Item = Registration;
-
-    fn next(&mut self) -> Option<Registration> {
-        match (self.kept.peek().copied(), self.add) {
-            (Some(kept), Some(add)) if add < kept => self.add.take(),
-            (None, Some(_)) => self.add.take(),
-            (Some(_) | None, _) => self.kept.next(),
         }
     }
 }
