@@ -31,6 +31,7 @@ mod engine {
     mod observables;
     mod outside;
     mod overlap;
+    mod patterns;
     mod record_rules;
     mod records;
     mod relations;

@@ -3,7 +3,7 @@
 use super::{Mode, View};
 use crate::Refusal;
 use crate::event::{Change, EventFilter, RETAINING, TenantEvents, interest_of};
-use crate::flow::{Keeps, Kib};
+use crate::flow::Kib;
 use crate::limits::RAISED_PER_EVENT;
 
 impl View {
@@ -96,30 +96,34 @@ impl View {
         if self.flows.get(index).is_none_or(|flow| flow.end.is_some()) || attachment.is_done() {
             return Err(Refusal::NoFlow);
         }
+        let before = self.keeping(attachment.forest);
         let forest = self.events_to_change()?.change_flow(attachment.forest, change)?;
-        self.attachment_to_change()?.forest = forest;
-        let Some(flow) = self.flows.get_mut(index) else { return Ok(()) };
-        let before = flow.interest;
-        flow.interest = interest_of(&self.tenants, flow);
-        let set = self.tenants.get(usize::from(attachment.tenant.0)).and_then(|events| events.get(forest));
-        let compares = set.is_some_and(|set| set.interest() & RETAINING != 0);
-        if let Some((_, position)) = self.current.flow
-            && let Some(attachment) = flow.attachments.get_mut(position)
-        {
-            // Retransmissions are compared with what is kept behind the reader, unless it said how much that is.
-            for retain in &mut attachment.retains {
-                match (compares, *retain) {
-                    (true, Kib::NONE) => *retain = Kib::OPERATORS,
-                    (false, Kib::OPERATORS) => *retain = Kib::NONE,
-                    _ => {}
-                }
+        let after = self.keeping(forest);
+        let attachment = self.attachment_to_change()?;
+        attachment.forest = forest;
+        // Retransmissions are compared with what is kept behind the reader, unless it said how much that is.
+        for retain in &mut attachment.retains {
+            match (after.0, *retain) {
+                (true, Kib::NONE) => *retain = Kib::OPERATORS,
+                (false, Kib::OPERATORS) => *retain = Kib::NONE,
+                _ => {}
             }
         }
-        // What is kept of the streams is another matter only if this is.
-        if (flow.interest ^ before) & RETAINING != 0 || flow.keeps.contains(Keeps::MATCHED) {
+        if let Some(flow) = self.flows.get_mut(index) {
+            flow.interest = interest_of(&self.tenants, flow);
+        }
+        // Else the streams are kept as they were.
+        if before != after {
             self.note_change();
         }
         Ok(())
+    }
+
+    /// Whether a set of the tenant that is called has retransmissions compared, and whether its filters look at
+    /// stretches of streams: what bytes are kept for.
+    fn keeping(&self, forest: u32) -> (bool, bool) {
+        let set = self.events().and_then(|events| events.get(forest));
+        set.map_or((false, false), |set| (set.interest() & RETAINING != 0, set.has_patterns()))
     }
 
     /// What has been raised in the walk at hand.
