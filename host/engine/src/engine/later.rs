@@ -3,10 +3,10 @@
 //! What a flow that has ended still holds is kept until then, so that the last bytes can be read.
 
 use super::Engine;
-use crate::event::{Handler, TenantId, VERDICT_DROP};
+use crate::event::{Handler, TenantId, VERDICT_DROP, call_handler};
 use crate::flow::{FlowId, Ready};
 use crate::limits::{PUT_OFF_PER_BURST, READY_PER_CALL};
-use crate::view::{Listed, Mode, PutOff};
+use crate::view::{ENDED, Listed, Mode, PutOff};
 
 impl Engine {
     /// Does what was put off until the end of the burst.
@@ -65,11 +65,7 @@ impl Engine {
             return;
         }
         self.counters.callbacks += 1;
-        let started = self.view.profile.is_some().then(|| handler.ticks());
-        let answer = handler.callback(tenant, &call, &mut self.view);
-        if let (Some(started), Some(profile)) = (started, self.view.profile.as_mut()) {
-            profile.called(tenant, call.event, handler.ticks().saturating_sub(started));
-        }
+        let answer = call_handler(tenant, &call, &mut self.view, handler);
         self.view.horizon = None;
         self.view.leave();
         match answer {
@@ -168,6 +164,3 @@ impl Engine {
         }
     }
 }
-
-/// The flag of a flow that has ended.
-const ENDED: u64 = 1 << 3;

@@ -5,8 +5,7 @@ use sluice_wire::{Encapsulation, Headers, IpAddress, Transport};
 use super::Engine;
 use super::sight::Sight;
 use crate::event::{Audience, EventKind, Handler, Hook, Pass, Raised, interest_bit};
-use crate::view::CurrentPacket;
-use crate::{Direction, Nanos, Side};
+use crate::{Direction, Nanos};
 
 impl Engine {
     /// Shows a packet, as it came, to the monitors of packets.
@@ -15,16 +14,7 @@ impl Engine {
             return;
         }
         let headers = sight.headers.unwrap_or_else(|| without_datagram(sight.captured_len));
-        self.view.packet = Some(CurrentPacket {
-            slot,
-            headers,
-            offset: 0,
-            sender: Side::Client,
-            wire_len: sight.wire_len,
-            captured_len: sight.captured_len,
-            time,
-            is_stand_in: false,
-        });
+        self.view.packet = Some(sight.packet(slot, time, headers, false));
         self.raise_outside(Audience::Raw, EventKind::PacketIn, handler);
         self.view.packet = None;
     }

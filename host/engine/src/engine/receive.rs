@@ -4,11 +4,10 @@ use sluice_wire::{ChecksumStatus, Headers, IpAddress};
 
 use super::Engine;
 use super::sight::{LOOK_AHEAD, Sight};
+use crate::Nanos;
 use crate::event::Handler;
 use crate::packet::{Burst, Packet, Verdict};
 use crate::tcp::RefuseReason;
-use crate::view::CurrentPacket;
-use crate::{Nanos, Side};
 
 impl Engine {
     /// Takes a burst in: raises the events of each packet in turn, and gives the burst back. [`Engine::verdicts`] then
@@ -85,16 +84,7 @@ impl Engine {
         sight: &Sight,
         handler: &mut dyn Handler,
     ) {
-        self.view.packet = Some(CurrentPacket {
-            slot,
-            headers: *headers,
-            offset: 0,
-            sender: Side::Client,
-            wire_len: sight.wire_len,
-            captured_len: sight.captured_len,
-            time,
-            is_stand_in: self.covered.is_some(),
-        });
+        self.view.packet = Some(sight.packet(slot, time, *headers, self.covered.is_some()));
         let (Some(tcp), Some(clue)) = (headers.tcp(), &sight.clue) else {
             self.counters.packets.not_tcp += 1;
             return self.raise_orphan(handler);

@@ -9,9 +9,10 @@ use std::ops::Range;
 use sluice_wire::{ChecksumStatus, Encapsulation, Headers, ParseError, ipv4_header_valid, transport_valid};
 
 use super::{Checksums, Config, Engine, Networks};
-use crate::Nanos;
 use crate::flow::{FlowKey, FlowTable};
 use crate::packet::Packet;
+use crate::view::CurrentPacket;
+use crate::{Nanos, Side};
 
 /// Packets that are looked at together: enough to wait for many at a time, few enough to stay in the first-level cache.
 pub(super) const LOOK_AHEAD: usize = 32;
@@ -67,6 +68,27 @@ impl Sight {
         sight.note(packet);
         sight.take(headers, packet, config, flows);
         sight
+    }
+
+    /// The packet as the current one, before it is known whose it is.
+    #[inline]
+    pub(super) const fn packet(
+        &self,
+        slot: usize,
+        time: Nanos,
+        headers: Headers,
+        is_stand_in: bool,
+    ) -> CurrentPacket {
+        CurrentPacket {
+            slot,
+            headers,
+            offset: 0,
+            sender: Side::Client,
+            wire_len: self.wire_len,
+            captured_len: self.captured_len,
+            time,
+            is_stand_in,
+        }
     }
 
     /// Looks at a packet. In place: headers are large, and to move them costs as much as to read them.

@@ -1,8 +1,9 @@
 //! What a flow invokes: the events that have a handler, and the filters on the way to them.
 //!
-//! An [`IForest`] is a set of registrations. Flows share it by reference ([`Forests`](super::Forests)); it never
-//! changes. What dispatch walks, a [`Forest`], is made of the set when it is needed first: each tree laid out as a list
-//! in pre-order, where every node knows how far its subtree reaches, so that a false filter skips to there.
+//! An [`IForest`] is a set of registrations. Flows share it by reference ([`Forests`](super::Forests)); it changes
+//! only while one has it alone. What dispatch walks, a [`Forest`], is made of the set when it is needed first: each
+//! tree laid out as a list in pre-order, where every node knows how far its subtree reaches, so that a false filter
+//! skips to there.
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;

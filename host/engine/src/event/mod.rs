@@ -28,4 +28,4 @@ pub(crate) use monitor::{Monitors, POLLED};
 pub use profile::{EventProfile, NodeProfile};
 pub use tenant::{Audience, TenantEvents};
 pub(crate) use tenant::{NO_FOREST, RETAINING, interest_of, set_of};
-pub(crate) use walk::VERDICT_DROP;
+pub(crate) use walk::{VERDICT_DROP, call_handler};

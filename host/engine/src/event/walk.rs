@@ -95,16 +95,28 @@ impl Walk<'_> {
         }
         self.view.refresh(Mode::Callback, call);
         self.wishes.callbacks += 1;
-        let started = self.view.profile.is_some().then(|| self.handler.ticks());
-        let verdict = self.handler.callback(self.tenant, call, self.view)?;
+        let verdict = call_handler(self.tenant, call, self.view, self.handler)?;
         if verdict & VERDICT_DROP != 0 {
             self.wishes.drop.get_or_insert(self.tenant);
         }
-        if let (Some(started), Some(profile)) = (started, self.view.profile.as_mut()) {
-            profile.called(self.tenant, call.event, self.handler.ticks().saturating_sub(started));
-        }
         Ok(())
     }
+}
+
+/// Calls a handler, and notes what it took if somebody asked for that.
+#[inline]
+pub(crate) fn call_handler(
+    tenant: TenantId,
+    call: &EventCall,
+    view: &mut Box<View>,
+    handler: &mut dyn Handler,
+) -> Result<u32, Faulted> {
+    let started = view.profile.is_some().then(|| handler.ticks());
+    let verdict = handler.callback(tenant, call, view)?;
+    if let (Some(started), Some(profile)) = (started, view.profile.as_mut()) {
+        profile.called(tenant, call.event, handler.ticks().saturating_sub(started));
+    }
+    Ok(verdict)
 }
 
 /// The node of an event that is raised, if it is one of the children that lie between `first` and `end`.

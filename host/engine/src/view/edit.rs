@@ -61,14 +61,8 @@ impl View {
     fn edit(&mut self, region: Region, offset: u32, removed: usize, bytes: &[u8]) -> Result<(), Refusal> {
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
         let edit = self.edited(&Change { region, offset, removed, inserted: bytes });
-        match edit {
-            Ok(edit) => self.egress.put(edit),
-            Err(refusal) => {
-                self.egress.refused.0 = self.egress.refused.0.saturating_add(1);
-                return Err(refusal);
-            }
-        }
-        Ok(())
+        self.egress.refused.0 = self.egress.refused.0.saturating_add(u64::from(edit.is_err()));
+        edit.map(|edit| self.egress.put(edit))
     }
 
     /// The current packet as it is after a change.

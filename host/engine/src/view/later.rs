@@ -42,6 +42,10 @@ pub(crate) struct Queues {
     pub(crate) unread: VecDeque<Listed>,
 }
 
+/// Flags of a listed flow, as the guest sees them, behind one for each direction that can be read.
+const NEW: u64 = 1 << 2;
+pub(crate) const ENDED: u64 = 1 << 3;
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Later {
@@ -128,13 +132,7 @@ impl View {
 
     /// Lists a flow for the tenants that poll it, if what happened is a reason to.
     pub(crate) fn list_polled(&mut self, index: u32, hook: Hook, raised: &[Raised], direction: Direction) {
-        let Some(flow) = self
-            .flows
-            .get_mut(index)
-            .filter(|flow| flow.attachments.iter().any(|attachment| attachment.polls))
-        else {
-            return;
-        };
+        let Some(flow) = self.flows.get_mut(index) else { return };
         let has = |kind| raised.iter().any(|raised| raised.kind == kind);
         let (begins, ends) = (hook == Hook::Sender && has(EventKind::ConnStart), has(EventKind::ConnEnd));
         let brings = has(EventKind::NewData);
@@ -172,8 +170,9 @@ impl View {
                 && self.readable(index, *attachment, direction) > 0;
             flags |= u64::from(is_readable) << direction.index();
         }
-        flags |= u64::from(attachment.ready.contains(Ready::NEW)) << 2;
-        flags |= u64::from(attachment.ready.contains(Ready::ENDED)) << 3;
+        for (ready, flag) in [(Ready::NEW, NEW), (Ready::ENDED, ENDED)] {
+            flags |= if attachment.ready.contains(ready) { flag } else { 0 };
+        }
         (flags != 0).then_some(flags)
     }
 

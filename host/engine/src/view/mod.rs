@@ -21,7 +21,7 @@ pub use egress::Injected;
 pub(crate) use egress::{Egress, Reset};
 pub use flow::{Endpoints, FlowInfo, SideObservables, SideStatistics};
 pub use inject::SegmentSpec;
-pub(crate) use later::{Later, Listed, PutOff};
+pub(crate) use later::{ENDED, Later, Listed, PutOff};
 pub(crate) use packet::CurrentPacket;
 pub use packet::{PacketInfo, Region};
 pub use stream::{BufferInfo, PeekError};
