@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod budget;
+mod direct;
 mod exports;
 mod fault;
 mod guests;

@@ -19,6 +19,13 @@ pub const STACK_BYTES: usize = 512 << 10;
 /// Components of one module have three instances, those linked from many modules some dozens.
 pub const INSTANCES_MAX: usize = 256;
 
+/// Core instances made from modules in a component that the direct lane takes: the main module's, the shim's, a fixup's,
+/// and one that only runs `_initialize`.
+///
+/// The module of each is read once more. Without this bound a small component could have one large module read a
+/// thousand times.
+pub const DIRECT_INSTANCES_MAX: usize = 4;
+
 /// Frames of a backtrace; a recursion would fill the report.
 pub const BACKTRACE_FRAMES: usize = 32;
 
