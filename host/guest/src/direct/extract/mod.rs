@@ -30,10 +30,6 @@ use wasmparser::{Validator, WasmFeatures};
 use link::Link;
 use spaces::Spaces;
 
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "the lane that checks the stubs is not there yet")
-)]
 pub(crate) use stubs::without_bodies;
 pub(crate) use unfit::Unfit;
 
