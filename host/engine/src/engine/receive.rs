@@ -1,9 +1,9 @@
 //! From a burst to segments of flows.
 
-use sluice_wire::{ChecksumStatus, IpAddress};
+use sluice_wire::{ChecksumStatus, IpAddress, TcpHeader};
 
 use super::Engine;
-use super::sight::{LOOK_AHEAD, Seen, Sight};
+use super::sight::{Clue, LOOK_AHEAD, Seen, Sight};
 use crate::event::Handler;
 use crate::packet::{Burst, Packet, Verdict};
 use crate::tcp::RefuseReason;
@@ -90,17 +90,30 @@ impl Engine {
             return self.raise_orphan(handler);
         };
         if !self.is_excused(sight.checksum, headers.source) {
-            self.counters.packets.refused[RefuseReason::BadChecksum.index()] += 1;
-            self.counters.bytes.seen += u64::from(tcp.payload_len);
-            self.counters.bytes.refused += u64::from(tcp.payload_len);
-            self.observe_wrong_checksum(clue);
-            return;
+            return self.refuse_checksum(tcp, clue);
         }
-        self.receive_segment(tcp, clue, handler);
+        if let Err(known) = self.take_expected(clue, tcp, handler) {
+            self.receive_segment(known, tcp, clue, handler);
+        }
+    }
+
+    /// Takes a segment of which nothing is believed.
+    #[cold]
+    fn refuse_checksum(&mut self, tcp: &TcpHeader, clue: &Clue) {
+        self.counters.packets.refused[RefuseReason::BadChecksum.index()] += 1;
+        self.counters.bytes.seen += u64::from(tcp.payload_len);
+        self.counters.bytes.refused += u64::from(tcp.payload_len);
+        self.observe_wrong_checksum(clue);
     }
 
     /// Whether a segment counts, given what its checksums are; see [`Engine::excuse_checksums`].
+    #[inline]
     fn is_excused(&mut self, status: ChecksumStatus, source: IpAddress) -> bool {
+        if self.excused.is_empty() { status != ChecksumStatus::Invalid } else { self.excuse(status, source) }
+    }
+
+    #[cold]
+    fn excuse(&mut self, status: ChecksumStatus, source: IpAddress) -> bool {
         let Some(position) = self.excused.iter().position(|excused| excused.host == source) else {
             return status != ChecksumStatus::Invalid;
         };
