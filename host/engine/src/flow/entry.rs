@@ -291,12 +291,14 @@ impl Flow {
     }
 
     /// The account of the connection, where somebody asked for one.
+    #[inline]
     #[must_use]
     pub fn account(&self) -> Option<&Account> {
         self.extension.as_ref()?.account.as_deref()
     }
 
     /// The account, to change.
+    #[inline]
     pub(crate) fn account_mut(&mut self) -> Option<&mut Account> {
         self.extension.as_mut()?.account.as_deref_mut()
     }
