@@ -250,12 +250,13 @@ impl Flow {
     /// Something that depends on each cache line of the flow.
     #[inline]
     pub(crate) fn touch(&self) -> u64 {
-        // The first and last of the hot part, one in between, and who is to be called.
+        // The first and last of the hot part, one in between, who is to be called, and what stands behind that.
         u64::from(self.key.low.port)
             ^ u64::from(self.stacks[0].window)
             ^ self.streams[0].next()
             ^ u64::from(self.tallies[1].packets)
-            ^ self.attachments.len() as u64
+            ^ self.attachments.first().map_or(0, |attachment| u64::from(attachment.tenant.0))
+            ^ u64::from(self.generation)
     }
 
     /// Counts a packet of `sender` that its receiver honours.
