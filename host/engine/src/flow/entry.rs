@@ -265,12 +265,13 @@ impl Flow {
     /// Something that depends on each cache line of the flow that a packet needs.
     #[inline]
     pub(crate) fn touch(&self) -> u64 {
-        // The first and last of the hot part, two in between, and who is to be called.
+        // The first and last of the hot part, two in between, who is to be called, and what stands behind that.
         u64::from(self.interest)
             ^ u64::from(self.stacks[0].window)
             ^ self.streams[0].next()
             ^ u64::from(self.tallies[1].packets)
             ^ self.attachments.first().map_or(0, |first| first.user_context ^ u64::from(first.tenant.0))
+            ^ u64::from(self.generation)
     }
 
     /// Counts a packet of `sender` that its receiver honours.
@@ -306,12 +307,14 @@ impl Flow {
     }
 
     /// The account of the connection, where somebody asked for one.
+    #[inline]
     #[must_use]
     pub fn account(&self) -> Option<&Account> {
         self.extension.as_ref()?.account.as_deref()
     }
 
     /// The account, to change.
+    #[inline]
     pub(crate) fn account_mut(&mut self) -> Option<&mut Account> {
         self.extension.as_mut()?.account.as_deref_mut()
     }
