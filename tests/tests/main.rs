@@ -13,6 +13,7 @@ mod engine {
     mod events_model;
     mod events_order;
     mod events_rules;
+    mod events_sole;
     mod events_stage;
     mod events_storms;
     mod fragments;

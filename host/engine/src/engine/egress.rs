@@ -77,9 +77,14 @@ impl Engine {
     #[inline]
     pub(super) fn settle_resets(&mut self) {
         if !self.view.egress.resets.is_empty() {
-            for reset in std::mem::take(&mut self.view.egress.resets) {
-                self.send_resets(&reset);
-            }
+            self.send_all_resets();
+        }
+    }
+
+    #[cold]
+    fn send_all_resets(&mut self) {
+        for reset in std::mem::take(&mut self.view.egress.resets) {
+            self.send_resets(&reset);
         }
     }
 

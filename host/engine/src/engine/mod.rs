@@ -8,6 +8,7 @@ mod fragments;
 mod later;
 mod levels;
 mod opening;
+mod passes;
 mod predict;
 mod pressure;
 mod raw;
@@ -30,9 +31,7 @@ use self::strays::Strays;
 pub use self::systems::System;
 use crate::counters::{Counters, TenantCounters};
 use crate::defrag::Defragmenter;
-use crate::event::{
-    Definitions, EventProfile, Handler, Monitors, Pass, TenantEvents, TenantId, TimerSpec, Wishes,
-};
+use crate::event::{Definitions, EventProfile, Monitors, TenantEvents, TenantId, TimerSpec};
 use crate::flow::Wheel;
 use crate::limits::{EXCUSED_HOSTS, Limits, Timeouts};
 use crate::packet::{Burst, Verdict};
@@ -125,7 +124,8 @@ pub enum Networks {
 pub enum Records {
     /// None: nothing is spent on them.
     None,
-    /// Each: [`Handler::conn_record`] gets its record when its place in the table is given up.
+    /// Each: [`Handler::conn_record`](crate::event::Handler::conn_record) gets its record when its place in the table is
+    /// given up.
     Each,
 }
 
@@ -178,6 +178,12 @@ pub struct Engine {
     strays: Strays,
     /// By the length of the prefix, the longest first.
     systems: Vec<System>,
+    /// For a comparison: every segment is treated as an unexpected one.
+    #[cfg(test)]
+    takes_long_way: bool,
+    /// Segments that were expected.
+    #[cfg(test)]
+    short_segments: u64,
 }
 
 impl fmt::Debug for Engine {
@@ -214,6 +220,10 @@ impl Engine {
             reopenings: Reopenings::default(),
             strays: Strays::default(),
             systems: Vec::new(),
+            #[cfg(test)]
+            takes_long_way: false,
+            #[cfg(test)]
+            short_segments: 0,
         }
     }
 
@@ -317,43 +327,6 @@ impl Engine {
     #[must_use]
     pub fn is_alive(&self, tenant: TenantId) -> bool {
         self.tenants.get(usize::from(tenant.0)).is_some_and(|tenant| tenant.is_alive)
-    }
-
-    /// Runs a pass and does what its handlers asked for.
-    fn run(&mut self, pass: &Pass<'_>, handler: &mut dyn Handler) {
-        for raised in pass.raised {
-            self.counters.events[raised.kind.index()] += 1;
-        }
-        let interest = pass.interest();
-        if !pass.concerns(&self.view, interest) {
-            return;
-        }
-        let mut wishes = Wishes::default();
-        pass.run(interest, &mut self.view, &self.monitors, handler, &mut wishes);
-        self.counters.callbacks += wishes.callbacks;
-        if let Some(tenant) = wishes.drop {
-            self.drop_packet(tenant);
-        }
-        for tenant in wishes.faulted {
-            self.detach(tenant);
-        }
-    }
-
-    fn drop_packet(&mut self, tenant: TenantId) {
-        self.drop_slot(tenant, self.view.packet.as_ref().map(|packet| packet.slot));
-    }
-
-    fn drop_slot(&mut self, tenant: TenantId, slot: Option<usize>) {
-        let may_drop = self.view.egress.grants(tenant).drop;
-        match slot.and_then(|slot| self.verdicts.get_mut(slot)) {
-            Some(verdict) if may_drop => {
-                if *verdict == Verdict::Pass {
-                    self.counters.dropped += 1;
-                }
-                *verdict = Verdict::Drop;
-            }
-            Some(_) | None => self.counters.drops_refused += 1,
-        }
     }
 
     /// A tenant could not go on: it sees nothing any more, and nothing is done for it.

@@ -43,9 +43,13 @@ impl Engine {
     /// hook `sender` have run.
     #[inline]
     pub(super) fn arrive(&mut self, index: u32, sender: Side, tcp: &TcpHeader, class: Class) {
-        if !self.view.flows.get(index).and_then(Flow::account).is_some_and(Account::has_hosts) {
-            return;
+        if self.view.flows.get(index).and_then(Flow::account).is_some_and(Account::has_hosts) {
+            self.note_arrival(index, sender, tcp, class);
         }
+    }
+
+    #[inline(never)]
+    fn note_arrival(&mut self, index: u32, sender: Side, tcp: &TcpHeader, class: Class) {
         let frame = self.view.packet.as_ref().and_then(|packet| self.view.frame(packet.slot));
         let blocks = frame.map(|frame| SackBlocks::of(tcp, frame.bytes)).unwrap_or_default();
         let now = self.view.clock;

@@ -1,7 +1,7 @@
 //! What a filter or callback is called with: sixteen numbers.
 
 use crate::event::{EventKind, Hook};
-use crate::flow::FlowId;
+use crate::flow::{Flow, FlowId};
 use crate::{Direction, Nanos, Side};
 
 /// The sixteen scalars of `filter` and `callback`, as the WIT describes them, and which event it is.
@@ -60,6 +60,16 @@ impl EventCall {
     #[must_use]
     pub const fn moment(&self) -> Nanos {
         Nanos(self.time)
+    }
+
+    /// Fills in what a call says about its flow, the one at `index`.
+    #[inline]
+    pub(super) fn describe(&mut self, index: u32, flow: &Flow) {
+        let port = |side| u32::from(flow.endpoint(side).port);
+        let state = |side| u32::from(flow.stack(side).state.number());
+        self.flow = flow.id(index).number();
+        self.ports = port(Side::Client) << 16 | port(Side::Server);
+        self.states = state(Side::Client) | state(Side::Server) << 8;
     }
 
     /// The place, unpacked.

@@ -10,9 +10,9 @@ use smallvec::SmallVec;
 
 use super::walk::Walk;
 use super::{
-    EventCall, EventKind, Faulted, Handler, Hook, IForest, Monitors, POLLED, Place, TenantId, interest_bit,
-    set_of,
+    EventCall, EventKind, Faulted, Handler, Hook, IForest, Monitors, POLLED, Place, TenantId, set_of,
 };
+use crate::flow::Flow;
 use crate::view::View;
 use crate::{Direction, Nanos, Side};
 
@@ -70,22 +70,7 @@ struct Visit {
 }
 
 impl Pass<'_> {
-    /// The (kind, hook) pairs that happened.
-    #[inline]
-    pub(crate) fn interest(&self) -> u32 {
-        self.raised.iter().fold(0, |bits, raised| bits | interest_bit(raised.kind, self.hook))
-    }
-
-    /// Whether any handler may want to know what happened: most packets end here.
-    #[inline]
-    pub(crate) fn concerns(&self, view: &View, interest: u32) -> bool {
-        match self.flow {
-            Some(index) => view.flows.get(index).is_some_and(|flow| flow.interest & interest != 0),
-            None => !self.takers.is_empty(),
-        }
-    }
-
-    /// Runs the pass, one that [concerns](Pass::concerns) somebody.
+    /// Runs the pass; `interest` says which (kind, hook) pairs happened.
     pub(crate) fn run(
         &self,
         interest: u32,
@@ -94,11 +79,9 @@ impl Pass<'_> {
         handler: &mut dyn Handler,
         wishes: &mut Wishes,
     ) {
-        let (flow, is_partial) = match self.flow.and_then(|index| Some((index, view.flows.get(index)?))) {
-            Some((index, flow)) => (flow.id(index).number(), flow.is_partial()),
-            None => (0, false),
-        };
-        let mut call = self.base(view, flow, is_partial);
+        let flow = self.flow.and_then(|index| Some((index, view.flows.get(index)?)));
+        let mut call = EventCall::default();
+        self.base(view, flow, &mut call);
         match self.flow {
             // Most flows have one monitor: nothing to put in order, and no list of them.
             Some(index) if view.flows.get(index).is_some_and(|flow| flow.attachments.len() == 1) => {
@@ -177,13 +160,20 @@ impl Pass<'_> {
         view.leave();
     }
 
-    /// What all calls of this pass have in common.
-    fn base(&self, view: &View, flow: u64, is_partial: bool) -> EventCall {
-        let place = Place::new(self.hook, self.side, self.direction).with_partial(is_partial);
-        let mut call = EventCall { flow, time: self.time.0, place: place.0, ..EventCall::default() };
-        view.describe(self.flow, &mut call);
+    /// Fills in what all calls of this pass have in common.
+    #[inline]
+    pub(super) fn base(&self, view: &View, flow: Option<(u32, &Flow)>, call: &mut EventCall) {
+        let mut place = Place::new(self.hook, self.side, self.direction);
+        call.time = self.time.0;
+        if let Some((index, flow)) = flow {
+            place = place.with_partial(flow.is_partial());
+            call.describe(index, flow);
+        }
+        call.place = place.0;
+        if let Some(packet) = &view.packet {
+            packet.describe(flow.map(|(_, flow)| flow), call);
+        }
         call.states |= u32::from(self.state_left) << 16;
-        call
     }
 
     fn run_monitor(

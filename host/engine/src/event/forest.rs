@@ -178,6 +178,8 @@ pub struct Forest {
     nodes: Box<[Node]>,
     handlers: Box<[NodeHandler]>,
     trees: [[(u32, u32); HOOKS]; KINDS],
+    /// By kind and hook: the handler of a tree that is its root alone, with one handler that is called at once.
+    soles: [[Option<u32>; HOOKS]; KINDS],
 }
 
 impl Forest {
@@ -225,7 +227,28 @@ impl Forest {
                 trees[kind.index()][hook.index()] = (from, len(&nodes));
             }
         }
-        Self { nodes: nodes.into(), handlers: handlers.into(), trees }
+        let mut forest =
+            Self { nodes: nodes.into(), handlers: handlers.into(), trees, soles: [[None; HOOKS]; KINDS] };
+        forest.find_soles();
+        forest
+    }
+
+    fn find_soles(&mut self) {
+        for (kind, hook) in EventKind::ALL.into_iter().flat_map(|kind| Hook::ALL.map(|hook| (kind, hook))) {
+            let (from, until) = self.tree(kind, hook);
+            let root = self.node(from).filter(|_| until.saturating_sub(from) == 1);
+            self.soles[kind.index()][hook.index()] = root.and_then(|root| match self.handlers(root) {
+                [only] if !only.is_deferred => Some(only.id),
+                _ => None,
+            });
+        }
+    }
+
+    /// The handler of a built-in event at a hook if it is the only one there, at the event itself, and is called at
+    /// once.
+    #[must_use]
+    pub fn sole_handler(&self, kind: EventKind, hook: Hook) -> Option<u32> {
+        self.soles[kind.index()][hook.index()]
     }
 
     /// The tree of a built-in event at a hook, as a range of [`Forest::node`] numbers.
@@ -343,6 +366,10 @@ mod tests {
         );
         assert_eq!(shape(forest, EventKind::PacketIn, Hook::Sender), [(1, 1, vec![1])]);
         assert!(shape(forest, EventKind::PacketIn, Hook::Receiver).is_empty());
+        let sole = |kind, hook| forest.sole_handler(kind, hook);
+        assert_eq!(sole(EventKind::PacketIn, Hook::Sender), Some(1));
+        assert_eq!([Hook::Receiver, Hook::None].map(|hook| sole(EventKind::PacketIn, hook)), [None; 2]);
+        assert_eq!(sole(EventKind::NewData, Hook::Receiver), None);
         let last = forest.node(4).map(|node| forest.handlers(node).to_vec());
         assert_eq!(
             last.map(|handlers| handlers.iter().map(|one| one.is_deferred).collect()),

@@ -70,18 +70,10 @@ struct Extension {
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Flow {
-    /// Ends and encapsulation.
-    pub key: FlowKey,
-    /// Last packet that counted.
-    pub last: Nanos,
-    /// When something is due; never later than the truth, which [`Flow::due`] computes.
-    pub deadline: Nanos,
-    extension: Option<Box<Extension>>,
-    /// Which (kind, hook) pairs have a handler on some attachment; see [`interest_bit`](crate::event::interest_bit).
-    pub interest: u32,
-    /// Facts.
-    pub marks: Marks,
     /// Which of the key's ends is the client.
+    ///
+    /// First of all: the values that it cannot have tell an empty place of the table from a flow, and every look at a
+    /// flow looks at that.
     pub client_is_low: bool,
     /// Set once the flow has ended; it then only absorbs stragglers.
     pub end: Option<EndReason>,
@@ -89,6 +81,17 @@ pub struct Flow {
     pub(crate) keeps: Keeps,
     /// Who sent the last segment that counted.
     pub(crate) last_sender: Side,
+    /// Which (kind, hook) pairs have a handler on some attachment; see [`interest_bit`](crate::event::interest_bit).
+    pub interest: u32,
+    /// Ends and encapsulation.
+    pub key: FlowKey,
+    /// Last packet that counted.
+    pub last: Nanos,
+    /// When something is due; never later than the truth, which [`Flow::due`] computes.
+    pub deadline: Nanos,
+    extension: Option<Box<Extension>>,
+    /// Facts.
+    pub marks: Marks,
     pub(crate) class: Class,
     stacks: [Stack; 2],
     streams: [Stream; 2],
@@ -247,15 +250,16 @@ impl Flow {
         &mut self.extension.get_or_insert_default().mishaps[side.index()]
     }
 
-    /// Something that depends on each cache line of the flow.
+    /// Something that depends on each cache line of the flow that a packet needs.
     #[inline]
     pub(crate) fn touch(&self) -> u64 {
-        // The first and last of the hot part, one in between, and who is to be called.
-        u64::from(self.key.low.port)
+        // The first and last of the hot part, two in between, who is to be called, and what stands behind that.
+        u64::from(self.interest)
             ^ u64::from(self.stacks[0].window)
             ^ self.streams[0].next()
             ^ u64::from(self.tallies[1].packets)
-            ^ self.attachments.len() as u64
+            ^ self.attachments.first().map_or(0, |first| first.user_context ^ u64::from(first.tenant.0))
+            ^ u64::from(self.generation)
     }
 
     /// Counts a packet of `sender` that its receiver honours.
@@ -291,12 +295,14 @@ impl Flow {
     }
 
     /// The account of the connection, where somebody asked for one.
+    #[inline]
     #[must_use]
     pub fn account(&self) -> Option<&Account> {
         self.extension.as_ref()?.account.as_deref()
     }
 
     /// The account, to change.
+    #[inline]
     pub(crate) fn account_mut(&mut self) -> Option<&mut Account> {
         self.extension.as_mut()?.account.as_deref_mut()
     }

@@ -92,12 +92,14 @@ impl View {
     /// As [`View::change_monitor`], and [`Refusal::NoFlow`] if none is current or it has ended.
     pub fn change_flow(&mut self, change: Change) -> Result<(), Refusal> {
         self.may_change()?;
-        let (index, attachment) = self.current_attachment().ok_or(Refusal::NoFlow)?;
-        if self.flows.get(index).is_none_or(|flow| flow.end.is_some()) || attachment.is_done() {
+        let (index, _) = self.current.flow.ok_or(Refusal::NoFlow)?;
+        let attachment = self.attachment().ok_or(Refusal::NoFlow)?;
+        if self.flow()?.end.is_some() || attachment.is_done() {
             return Err(Refusal::NoFlow);
         }
-        let before = self.keeping(attachment.forest);
-        let forest = self.events_to_change()?.change_flow(attachment.forest, change)?;
+        let invoked = attachment.forest;
+        let before = self.keeping(invoked);
+        let forest = self.events_to_change()?.change_flow(invoked, change)?;
         let after = self.keeping(forest);
         let attachment = self.attachment_to_change()?;
         attachment.forest = forest;
@@ -132,6 +134,7 @@ impl View {
     }
 
     /// A walk begins.
+    #[inline]
     pub(crate) fn forget_raised(&mut self) {
         self.raised.clear();
     }

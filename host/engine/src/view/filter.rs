@@ -53,12 +53,11 @@ impl View {
 
     /// Whether a stream of the current flow holds `bytes` at `offset`, all of them readable in order.
     pub(crate) fn stream_holds(&self, direction: Direction, offset: u64, bytes: &[u8]) -> bool {
-        let Some((index, _)) = self.current.flow else { return false };
+        let Ok(flow) = self.flow() else { return false };
         let mut rest = bytes;
         // An empty piece points nowhere; comparing with it costs 100 ns where the processor loads under a mask.
-        for piece in
-            self.held(index, direction, offset, bytes.len()).into_iter().filter(|piece| !piece.is_empty())
-        {
+        let held = self.held(flow.stream(direction), direction, offset, bytes.len());
+        for piece in held.into_iter().filter(|piece| !piece.is_empty()) {
             match rest.strip_prefix(piece) {
                 Some(behind) => rest = behind,
                 None => return false,

@@ -194,7 +194,7 @@ impl View {
     /// [`Refusal::NoFlow`], [`Refusal::NotAllowed`] if the monitor did not ask for observables before its flows began.
     pub fn observables(&self, side: Side) -> Result<SideObservables, Refusal> {
         let flow = self.flow()?;
-        let (_, attachment) = self.current_attachment().ok_or(Refusal::NoFlow)?;
+        let attachment = self.attachment().ok_or(Refusal::NoFlow)?;
         let account = flow.account().filter(|_| attachment.observes).ok_or(Refusal::NotAllowed)?;
         let stack = flow.stack(side);
         let is_read = self.reads(side.sends());
@@ -219,10 +219,10 @@ impl View {
         Ok(())
     }
 
-    /// The current flow's place and the record of the current monitor with it.
-    pub(super) fn current_attachment(&self) -> Option<(u32, Attachment)> {
+    /// The record of the current monitor with the current flow.
+    #[inline]
+    pub(super) fn attachment(&self) -> Option<&Attachment> {
         let (index, position) = self.current.flow?;
-        let attachment = self.flows.get(index)?.attachments.get(position)?;
-        Some((index, *attachment))
+        self.flows.get(index)?.attachments.get(position)
     }
 }

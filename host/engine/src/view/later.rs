@@ -160,14 +160,15 @@ impl View {
     /// What there is to tell about a listed flow, as the guest sees it; `None` if there is nothing any more.
     pub(crate) fn readiness(&self, listed: Listed) -> Option<u64> {
         let index = self.flows.resolve(listed.flow)?;
-        let attachment = self.flows.get(index)?.attachments.get(listed.position)?;
+        let flow = self.flows.get(index)?;
+        let attachment = flow.attachments.get(listed.position)?;
         if !attachment.ready.contains(Ready::LISTED) || attachment.is_done() {
             return None;
         }
         let mut flags = 0;
         for direction in Direction::BOTH {
-            let is_readable = attachment.level(direction) == Level::Full
-                && self.readable(index, *attachment, direction) > 0;
+            let is_readable =
+                attachment.level(direction) == Level::Full && self.readable(flow, attachment, direction) > 0;
             flags |= u64::from(is_readable) << direction.index();
         }
         for (ready, flag) in [(Ready::NEW, NEW), (Ready::ENDED, ENDED)] {

@@ -28,23 +28,20 @@ impl View {
     /// to read is nothing to it, and what a repetition is compared with is what is held for the monitor.
     pub(crate) fn shown(&self, raised: &Raised, direction: Direction) -> Option<(u64, u32)> {
         let whole = Some((raised.offset, raised.length));
+        let reads = self.reads(direction);
         match raised.kind {
             EventKind::PacketIn
             | EventKind::ConnStart
             | EventKind::StateChange
+            | EventKind::NewData
+            | EventKind::Gap
             | EventKind::ConnEnd
-            | EventKind::Orphan => whole,
+            | EventKind::Orphan => shown_to(self.attachment().filter(|_| reads), raised, direction),
             // Without bytes to compare with, only a SYN or FIN is known to be a repetition.
-            EventKind::Rexmit => whole.filter(|_| raised.length == 0 || self.reads(direction)),
-            EventKind::Error => whole.filter(|_| self.reads(direction)),
-            EventKind::NewData | EventKind::Gap => {
-                let (_, attachment) = self.current_attachment().filter(|_| self.reads(direction))?;
-                let (offset, len) = attachment.clip(direction, raised.offset, u64::from(raised.length))?;
-                Some((offset, u32::try_from(len).unwrap_or(u32::MAX)))
-            }
+            EventKind::Rexmit => whole.filter(|_| raised.length == 0 || reads),
+            EventKind::Error => whole.filter(|_| reads),
             EventKind::Conflict => {
-                let (_, attachment) = self.current_attachment().filter(|_| self.reads(direction))?;
-                let floor = attachment.floor[direction.index()];
+                let floor = self.attachment().filter(|_| reads)?.floor[direction.index()];
                 if floor <= raised.offset { whole } else { self.conflict_from(floor, direction) }
             }
         }
@@ -173,5 +170,27 @@ impl View {
         let (index, position) = self.current.flow.ok_or(Refusal::NoFlow)?;
         self.may_change()?;
         self.flows.get_mut(index).and_then(|flow| flow.attachments.get_mut(position)).ok_or(Refusal::NoFlow)
+    }
+}
+
+/// As [`View::shown`], for events that are not about refused or repeated bytes, to a monitor that reads the direction,
+/// or to one that does not (`None`).
+#[inline]
+pub(crate) fn shown_to(
+    reader: Option<&Attachment>,
+    raised: &Raised,
+    direction: Direction,
+) -> Option<(u64, u32)> {
+    match raised.kind {
+        EventKind::PacketIn
+        | EventKind::ConnStart
+        | EventKind::StateChange
+        | EventKind::ConnEnd
+        | EventKind::Orphan => Some((raised.offset, raised.length)),
+        EventKind::NewData | EventKind::Gap => {
+            let (offset, len) = reader?.clip(direction, raised.offset, u64::from(raised.length))?;
+            Some((offset, u32::try_from(len).unwrap_or(u32::MAX)))
+        }
+        EventKind::Rexmit | EventKind::Conflict | EventKind::Error => None,
     }
 }

@@ -22,6 +22,7 @@ pub(crate) use egress::{Egress, Reset};
 pub use flow::{Endpoints, FlowInfo, SideObservables, SideStatistics};
 pub use inject::SegmentSpec;
 pub(crate) use later::{ENDED, Later, Listed, PutOff};
+pub(crate) use levels::shown_to;
 pub(crate) use packet::CurrentPacket;
 pub use packet::{PacketInfo, Region};
 pub use stream::{BufferInfo, PeekError};
@@ -30,12 +31,12 @@ pub(crate) use timers::Timers;
 
 use smallvec::SmallVec;
 
-use crate::event::{EventCall, EventProfile, Place, TenantEvents, TenantId};
-use crate::flow::{Flow, FlowTable};
+use crate::event::{EventCall, EventProfile, Place, Sole, TenantEvents, TenantId};
+use crate::flow::{Attachment, Flow, FlowTable};
 use crate::limits::Limits;
 use crate::packet::Burst;
 use crate::reassembly::Level;
-use crate::{Direction, Nanos, Refusal, Side};
+use crate::{Direction, Nanos, Refusal};
 
 /// What kind of call is under way.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -152,6 +153,20 @@ impl View {
         self.snapshot_levels();
     }
 
+    /// Begins the call of the only handler of a pass.
+    #[inline]
+    pub(crate) fn enter_sole(&mut self, sole: &Sole, event: u32) {
+        self.current = Current {
+            mode: Mode::Callback,
+            tenant: sole.tenant,
+            flow: Some((sole.index, 0)),
+            levels: sole.levels,
+            event,
+        };
+        self.forget_raised();
+        self.egress.begin_call();
+    }
+
     /// Begins a call that was put off; false if its monitor wants no more of the flow.
     pub(crate) fn enter_put_off(
         &mut self,
@@ -160,7 +175,7 @@ impl View {
         call: &mut EventCall,
     ) -> bool {
         self.enter(tenant, flow);
-        if flow.is_some() && self.current_attachment().is_none_or(|(_, attachment)| attachment.is_done()) {
+        if flow.is_some() && self.attachment().is_none_or(Attachment::is_done) {
             self.leave();
             return false;
         }
@@ -181,31 +196,23 @@ impl View {
         self.current = Current::default();
     }
 
-    /// Fills in what a call says about the flow and the packet, the same for every monitor.
-    pub(crate) fn describe(&self, flow: Option<u32>, call: &mut EventCall) {
-        let flow = flow.and_then(|index| self.flows.get(index));
-        if let Some(flow) = flow {
-            let port = |side| u32::from(flow.endpoint(side).port);
-            call.ports = port(Side::Client) << 16 | port(Side::Server);
-            let state = |side| u32::from(flow.stack(side).state.number());
-            call.states = state(Side::Client) | state(Side::Server) << 8;
-        }
-        if let Some(packet) = &self.packet {
-            packet.describe(flow, call);
-        }
-    }
-
     /// Brings the parts of a call up to date that differ from monitor to monitor and from call to call.
     pub(crate) fn refresh(&mut self, mode: Mode, call: &mut EventCall) {
         (self.current.mode, self.current.event) = (mode, call.event);
         self.egress.begin_call();
         // By reference: a record of a monitor is large, and most calls are for one that reads nothing.
         let Some((index, position)) = self.current.flow else { return };
-        let flow = self.flows.get(index);
-        let Some(attachment) = flow.and_then(|flow| flow.attachments.get(position)) else { return };
+        let Some(flow) = self.flows.get(index) else { return };
+        let Some(attachment) = flow.attachments.get(position) else { return };
+        self.suit(call, flow, attachment, self.reads(Place(call.place).direction()));
+    }
+
+    /// Fills in what a call says to one monitor alone; `reads` says whether that reads the direction.
+    #[inline]
+    pub(crate) fn suit(&self, call: &mut EventCall, flow: &Flow, attachment: &Attachment, reads: bool) {
         call.user_context = attachment.user_context;
         let direction = Place(call.place).direction();
-        call.readable = if self.reads(direction) { self.readable(index, *attachment, direction) } else { 0 };
+        call.readable = if reads { self.readable(flow, attachment, direction) } else { 0 };
     }
 
     /// The current flow.

@@ -1,9 +1,9 @@
 //! The streams of the current flow, as the current monitor may read them.
 
-use super::{Mode, View};
-use crate::flow::Attachment;
+use super::{Loan, View};
+use crate::flow::{Attachment, Flow};
 use crate::limits::FRAGMENTS_LISTED;
-use crate::reassembly::{Ahead, Held, Kept};
+use crate::reassembly::{Ahead, Held, Kept, Stream};
 use crate::{Direction, Refusal};
 
 /// Why a peek gave no bytes.
@@ -39,18 +39,19 @@ impl View {
     ///
     /// [`PeekError`].
     pub fn peek(&mut self, direction: Direction, max: u32, out: &mut Vec<u8>) -> Result<(), PeekError> {
-        self.may_read(direction)?;
-        let (index, attachment) = self.current_attachment().ok_or(Refusal::NoFlow)?;
-        let position = self.position(index, &attachment, direction);
-        let held_from = self.held_from(index, &attachment, direction);
+        let (stream, attachment) = self.reader(direction)?;
+        let position = self.position(stream, attachment, direction);
+        let held_from = self.held_from(stream, attachment, direction);
         if position < held_from {
-            self.move_cursor(index, direction, held_from);
+            self.move_cursor(direction, held_from);
             return Err(PeekError::Missed(held_from - position));
         }
-        let before = out.len();
-        self.read(index, direction, position, usize::try_from(max).unwrap_or(usize::MAX), out);
-        let read = (out.len() - before) as u64;
-        self.move_cursor(index, direction, position.saturating_add(read));
+        let mut end = position;
+        for piece in self.held(stream, direction, position, usize::try_from(max).unwrap_or(usize::MAX)) {
+            out.extend_from_slice(piece);
+            end = end.saturating_add(piece.len() as u64);
+        }
+        self.move_cursor(direction, end);
         Ok(())
     }
 
@@ -66,17 +67,17 @@ impl View {
         max: u32,
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
-        self.may_read(direction)?;
-        let (index, attachment) = self.current_attachment().ok_or(Refusal::NoFlow)?;
-        if offset < self.held_from(index, &attachment, direction) {
+        let (stream, attachment) = self.reader(direction)?;
+        if offset < self.held_from(stream, attachment, direction) {
             return Err(Refusal::NoData);
         }
         let before = out.len();
         let max = usize::try_from(max).unwrap_or(usize::MAX);
-        self.read(index, direction, offset, max, out);
+        for piece in self.held(stream, direction, offset, max) {
+            out.extend_from_slice(piece);
+        }
         if out.len() == before {
-            let ahead = self.flow()?.stream(direction).ahead();
-            out.extend_from_slice(ahead.map_or(&[], |ahead| ahead.read(offset, max)));
+            out.extend_from_slice(stream.ahead().map_or(&[], |ahead| ahead.read(offset, max)));
         }
         if out.len() == before && max > 0 { Err(Refusal::NoData) } else { Ok(()) }
     }
@@ -87,9 +88,8 @@ impl View {
     ///
     /// [`Refusal::NoFlow`], [`Refusal::NotBuffered`].
     pub fn fraginfo(&self, direction: Direction, out: &mut Vec<u64>) -> Result<(), Refusal> {
-        self.may_read(direction)?;
-        let stream = self.flow()?.stream(direction);
-        let loan = self.loan.filter(|loan| loan.direction == direction);
+        let (stream, attachment) = self.reader(direction)?;
+        let loan = self.loan_of(direction);
         let mut runs: Vec<(u64, u64)> = stream.kept().into_iter().flat_map(Kept::runs).collect();
         if let Some(loan) = loan {
             match runs.last_mut().filter(|(start, len)| start.saturating_add(*len) == loan.offset) {
@@ -97,8 +97,7 @@ impl View {
                 None => runs.push((loan.offset, loan.len as u64)),
             }
         }
-        let (index, attachment) = self.current_attachment().ok_or(Refusal::NoFlow)?;
-        let held_from = self.held_from(index, &attachment, direction);
+        let held_from = self.held_from(stream, attachment, direction);
         let ahead = stream.ahead().into_iter().flat_map(Ahead::runs);
         let listed = runs.into_iter().chain(ahead).filter_map(|run| run_from(run, held_from));
         out.extend(listed.take(FRAGMENTS_LISTED).flat_map(|(start, len)| [start, len]));
@@ -111,11 +110,9 @@ impl View {
     ///
     /// [`Refusal::NoFlow`], [`Refusal::NotBuffered`].
     pub fn buffer_info(&self, direction: Direction) -> Result<BufferInfo, Refusal> {
-        self.may_read(direction)?;
-        let (index, attachment) = self.current_attachment().ok_or(Refusal::NoFlow)?;
-        let stream = self.flow()?.stream(direction);
-        let position = self.position(index, &attachment, direction);
-        let held_from = self.held_from(index, &attachment, direction);
+        let (stream, attachment) = self.reader(direction)?;
+        let position = self.position(stream, attachment, direction);
+        let held_from = self.held_from(stream, attachment, direction);
         let ahead = match stream.ahead() {
             // Few monitors begin to read in front of a hole.
             Some(ahead) if ahead.first().is_some_and(|first| first < held_from) => {
@@ -133,15 +130,14 @@ impl View {
     }
 
     /// Bytes that the monitor's next peek could return.
-    pub(super) fn readable(&self, index: u32, attachment: Attachment, direction: Direction) -> u32 {
-        let Some(flow) = self.flows.get(index) else { return 0 };
-        let position =
-            self.position(index, &attachment, direction).max(self.held_from(index, &attachment, direction));
+    #[inline]
+    pub(super) fn readable(&self, flow: &Flow, attachment: &Attachment, direction: Direction) -> u32 {
         let stream = flow.stream(direction);
-        let (first, second) =
-            stream.kept().map_or((&[][..], &[][..]), |kept| kept.read(position, usize::MAX));
-        let mut end = position.saturating_add((first.len() + second.len()) as u64);
-        if let Some(loan) = self.loan.filter(|loan| loan.direction == direction) {
+        let position =
+            self.position(stream, attachment, direction).max(self.held_from(stream, attachment, direction));
+        let kept = stream.kept().map_or((&[][..], &[][..]), |kept| kept.read(position, usize::MAX));
+        let mut end = position.saturating_add((kept.0.len() + kept.1.len()) as u64);
+        if let Some(loan) = self.loan_of(direction) {
             let loan_end = loan.offset.saturating_add(loan.len as u64);
             if end >= loan.offset && end < loan_end {
                 end = loan_end;
@@ -151,35 +147,41 @@ impl View {
     }
 
     /// Where the monitor stands: its cursor, or behind the gap that covers it.
-    fn position(&self, index: u32, attachment: &Attachment, direction: Direction) -> u64 {
+    #[inline]
+    fn position(&self, stream: &Stream, attachment: &Attachment, direction: Direction) -> u64 {
         let cursor = attachment.cursor[direction.index()];
-        let kept = self.flows.get(index).and_then(|flow| flow.stream(direction).kept());
-        kept.map_or(cursor, |kept| kept.skip_gap(cursor).min(self.horizon(direction)).max(cursor))
+        let behind_gap = |kept: &Kept| kept.skip_gap(cursor).min(self.horizon(direction)).max(cursor);
+        stream.kept().map_or(cursor, behind_gap)
     }
 
     /// Where reading of a direction ends although there may be more.
+    #[inline]
     pub(super) fn horizon(&self, direction: Direction) -> u64 {
         self.horizon.filter(|(of, _)| *of == direction).map_or(u64::MAX, |(_, offset)| offset)
     }
 
-    /// First byte in order that is still held for the monitor; the next expected byte if none is.
-    fn held_from(&self, index: u32, attachment: &Attachment, direction: Direction) -> u64 {
-        let Some(stream) = self.flows.get(index).map(|flow| flow.stream(direction)) else { return 0 };
-        let loan = self.loan.filter(|loan| loan.direction == direction);
-        let (from, len) = loan.map_or((stream.next(), 0), |loan| (loan.offset, loan.len as u64));
-        Held::new(stream.kept(), from, len).start().max(attachment.floor[direction.index()])
+    /// Bytes that lie in the current packet and continue a direction.
+    #[inline]
+    fn loan_of(&self, direction: Direction) -> Option<&Loan> {
+        self.loan.as_ref().filter(|loan| loan.direction == direction)
     }
 
-    /// Appends bytes in order at `offset`, at most `max`.
-    fn read(&self, index: u32, direction: Direction, offset: u64, max: usize, out: &mut Vec<u8>) {
-        for piece in self.held(index, direction, offset, max) {
-            out.extend_from_slice(piece);
-        }
+    /// First byte in order that is still held for the monitor; the next expected byte if none is.
+    #[inline]
+    fn held_from(&self, stream: &Stream, attachment: &Attachment, direction: Direction) -> u64 {
+        let lent = self.loan_of(direction).map_or((stream.next(), 0), |loan| (loan.offset, loan.len as u64));
+        Held::new(stream.kept(), lent.0, lent.1).start().max(attachment.floor[direction.index()])
     }
 
     /// Bytes in order at `offset`, at most `max`: two pieces from the buffer, one from the packet that continues it.
-    pub(super) fn held(&self, index: u32, direction: Direction, offset: u64, max: usize) -> [&[u8]; 3] {
-        let Some(stream) = self.flows.get(index).map(|flow| flow.stream(direction)) else { return [&[]; 3] };
+    #[inline]
+    pub(super) fn held<'v>(
+        &'v self,
+        stream: &'v Stream,
+        direction: Direction,
+        offset: u64,
+        max: usize,
+    ) -> [&'v [u8]; 3] {
         let visible = self.horizon(direction).saturating_sub(offset);
         let max = max.min(usize::try_from(visible).unwrap_or(usize::MAX));
         let (first, second) = stream.kept().map_or((&[][..], &[][..]), |kept| kept.read(offset, max));
@@ -189,7 +191,7 @@ impl View {
 
     /// Bytes at `offset`, at most `max`, that lie in the current packet and in no buffer.
     fn lent(&self, direction: Direction, offset: u64, max: usize) -> &[u8] {
-        let Some(loan) = self.loan.filter(|loan| loan.direction == direction) else { return &[] };
+        let Some(loan) = self.loan_of(direction) else { return &[] };
         let Some(skip) = offset.checked_sub(loan.offset) else { return &[] };
         let frame = self.packet.as_ref().and_then(|packet| self.frame(packet.slot));
         let lent = frame.and_then(|frame| frame.bytes.get(loan.frame_offset..)).unwrap_or(&[]);
@@ -199,21 +201,23 @@ impl View {
     }
 
     /// Moves the current monitor's position, except in a filter.
-    fn move_cursor(&mut self, index: u32, direction: Direction, offset: u64) {
-        if self.current.mode == Mode::Filter {
-            return;
-        }
-        let Some((_, position)) = self.current.flow else { return };
-        let attachment = self.flows.get_mut(index).and_then(|flow| flow.attachments.get_mut(position));
-        if let Some(attachment) = attachment {
+    fn move_cursor(&mut self, direction: Direction, offset: u64) {
+        if let Ok(attachment) = self.attachment_to_change() {
             attachment.cursor[direction.index()] = offset;
         }
     }
 
-    /// Refuses where the monitor keeps no bytes.
-    fn may_read(&self, direction: Direction) -> Result<(), Refusal> {
-        self.flow()?;
-        if self.reads(direction) { Ok(()) } else { Err(Refusal::NotBuffered) }
+    /// A stream of the current flow, and the record of the monitor that reads it; refuses where the monitor keeps no
+    /// bytes.
+    #[inline]
+    fn reader(&self, direction: Direction) -> Result<(&Stream, &Attachment), Refusal> {
+        let (index, position) = self.current.flow.ok_or(Refusal::NoFlow)?;
+        let flow = self.flows.get(index).ok_or(Refusal::NoFlow)?;
+        if !self.reads(direction) {
+            return Err(Refusal::NotBuffered);
+        }
+        let attachment = flow.attachments.get(position).ok_or(Refusal::NoFlow)?;
+        Ok((flow.stream(direction), attachment))
     }
 }
 

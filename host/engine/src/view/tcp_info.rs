@@ -84,7 +84,7 @@ impl View {
     /// [`Refusal::NoFlow`], [`Refusal::NotAllowed`] if the monitor did not ask for observables before its flows began.
     pub fn tcp_info(&self, side: Side) -> Result<TcpInfo, Refusal> {
         let flow = self.flow()?;
-        let (_, attachment) = self.current_attachment().ok_or(Refusal::NoFlow)?;
+        let attachment = self.attachment().ok_or(Refusal::NoFlow)?;
         let account = flow.account().filter(|_| attachment.observes).ok_or(Refusal::NotAllowed)?;
         let knowledge = account.knowledge(side).ok_or(Refusal::NotAllowed)?;
         let stack = flow.stack(side);
