@@ -62,16 +62,26 @@ impl TcpOptions {
     #[inline]
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Self {
-        // Nearly every segment has no options or nothing but the layout of RFC 7323 appendix A.
+        Self::usual(bytes).unwrap_or_else(|| Self::unusual(bytes))
+    }
+
+    /// No options, or nothing but the layout of RFC 7323 appendix A: what nearly every segment has.
+    #[inline]
+    pub(crate) fn usual(bytes: &[u8]) -> Option<Self> {
         if bytes.is_empty() {
-            return Self::NONE;
+            return Some(Self::NONE);
         }
-        if let Ok([NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, a, b, c, d, e, f, g, h]) =
-            <[u8; 12]>::try_from(bytes)
-        {
-            let timestamps = Some((u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])));
-            return Self { timestamps, ..Self::NONE };
+        match <[u8; 12]>::try_from(bytes) {
+            Ok([NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, a, b, c, d, e, f, g, h]) => {
+                let timestamps = Some((u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])));
+                Some(Self { timestamps, ..Self::NONE })
+            }
+            _ => None,
         }
+    }
+
+    #[inline]
+    fn unusual(bytes: &[u8]) -> Self {
         let mut options = Self::NONE;
         options.read(bytes);
         options

@@ -6,6 +6,7 @@ use crate::encapsulation::{Encapsulation, IpVersion, Network};
 use crate::error::ParseError;
 use crate::ip::{Fragment, IpHeader, PROTOCOL_TCP};
 use crate::link::{self, LinkType};
+use crate::plain::parse_plain;
 use crate::tcp::{self, TcpHeader};
 use crate::{ipv4, ipv6};
 
@@ -48,6 +49,22 @@ pub struct Headers {
 }
 
 impl Headers {
+    /// Headers of nothing, to be filled by [`parse_into`].
+    pub const EMPTY: Self = Self {
+        encapsulation: Encapsulation::NONE,
+        ip_offset: 0,
+        ip_header_len: 0,
+        ip_total_len: 0,
+        source: IpAddress([0; 16]),
+        destination: IpAddress([0; 16]),
+        ttl: 0,
+        protocol: 0,
+        rerouted: false,
+        is_carrier_damaged: false,
+        fragment: None,
+        transport: Transport::Other,
+    };
+
     /// The TCP header, if this is a whole TCP segment.
     #[inline]
     #[must_use]
@@ -108,10 +125,42 @@ pub enum Transport {
 /// length before the payload.
 #[inline]
 pub fn parse(link: LinkType, frame: &[u8], wire_len: u32) -> Result<Headers, ParseError> {
+    let mut headers = Headers::EMPTY;
+    parse_into(link, frame, wire_len, &mut headers).map(|()| headers)
+}
+
+/// As [`parse`], into headers that lie where they are needed: to move them costs as much as to read them. They mean
+/// nothing after an error.
+///
+/// # Errors
+///
+/// As [`parse`].
+#[inline]
+pub fn parse_into(
+    link: LinkType,
+    frame: &[u8],
+    wire_len: u32,
+    headers: &mut Headers,
+) -> Result<(), ParseError> {
+    let captured_len = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+    if link == LinkType::Ethernet && parse_plain(frame, wire_len.max(captured_len), headers) {
+        return Ok(());
+    }
+    parse_any_into(link, frame, wire_len, headers)
+}
+
+/// As [`parse_into`], whatever the frame is.
+#[inline(never)]
+pub(crate) fn parse_any_into(
+    link: LinkType,
+    frame: &[u8],
+    wire_len: u32,
+    headers: &mut Headers,
+) -> Result<(), ParseError> {
     let captured_len = u32::try_from(frame.len()).unwrap_or(u32::MAX);
     let mut network = Network::start(wire_len.max(captured_len));
     link::network(link, frame, &mut network)?;
-    innermost(frame, &mut network)
+    innermost(frame, &mut network, headers)
 }
 
 /// Parses a datagram that was put together from fragments, all of it in `bytes`, as [`parse`] does a frame; `around` is
@@ -124,18 +173,19 @@ pub fn parse_datagram(bytes: &[u8], around: Encapsulation) -> Result<Headers, Pa
     let mut network = Network::start(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
     link::network(LinkType::RawIp, bytes, &mut network)?;
     network.encapsulation = around;
-    innermost(bytes, &mut network)
+    let mut headers = Headers::EMPTY;
+    innermost(bytes, &mut network, &mut headers).map(|()| headers)
 }
 
 /// The headers of the datagram at `network`, or of the innermost one within.
 #[inline]
-fn innermost(frame: &[u8], network: &mut Network) -> Result<Headers, ParseError> {
+fn innermost(frame: &[u8], network: &mut Network, headers: &mut Headers) -> Result<(), ParseError> {
     // Tunnels are looked for first and apart, and only places come from there. Headers that did would go through memory
     // for every packet, at twice the price of parsing.
     if carried::may_be(frame, network) {
         *network = carried::descend(frame, *network)?;
     }
-    datagram(frame, network)
+    datagram(frame, network, headers)
 }
 
 /// Parses the IP header at `network`.
@@ -151,23 +201,20 @@ pub(crate) fn ip_header(frame: &[u8], network: &Network, ip: &mut IpHeader) -> R
 
 /// The headers of the datagram at `network`, whatever it carries.
 #[inline]
-fn datagram(frame: &[u8], network: &Network) -> Result<Headers, ParseError> {
+fn datagram(frame: &[u8], network: &Network, headers: &mut Headers) -> Result<(), ParseError> {
     let mut ip = IpHeader::EMPTY;
     ip_header(frame, network, &mut ip)?;
-    let mut headers = Headers {
-        encapsulation: network.encapsulation,
-        ip_offset: network.offset,
-        ip_header_len: ip.header_len,
-        ip_total_len: ip.total_len,
-        source: ip.source,
-        destination: ip.destination,
-        ttl: ip.ttl,
-        protocol: ip.protocol,
-        rerouted: ip.rerouted,
-        is_carrier_damaged: network.is_carrier_damaged,
-        fragment: ip.fragment,
-        transport: Transport::Other,
-    };
+    headers.encapsulation = network.encapsulation;
+    headers.ip_offset = network.offset;
+    headers.ip_header_len = ip.header_len;
+    headers.ip_total_len = ip.total_len;
+    headers.source = ip.source;
+    headers.destination = ip.destination;
+    headers.ttl = ip.ttl;
+    headers.protocol = ip.protocol;
+    headers.rerouted = ip.rerouted;
+    headers.is_carrier_damaged = network.is_carrier_damaged;
+    headers.fragment = ip.fragment;
     if ip.fragment.is_some() {
         headers.transport = Transport::Fragment;
     } else if ip.protocol == PROTOCOL_TCP {
@@ -175,8 +222,10 @@ fn datagram(frame: &[u8], network: &Network) -> Result<Headers, ParseError> {
         let mut tcp = TcpHeader::EMPTY;
         tcp::parse(captured, headers.ip_payload_len(), headers.transport_offset(), &mut tcp)?;
         headers.transport = Transport::Tcp(tcp);
+    } else {
+        headers.transport = Transport::Other;
     }
-    Ok(headers)
+    Ok(())
 }
 
 /// The first `len` bytes, or as many as there are.

@@ -114,11 +114,11 @@ impl Checked<'_> {
 
     /// The checksum of `new`, given that of `self` (RFC 1624 section 3, equation 3).
     fn amended(&self, new: &Checked<'_>) -> Option<[u8; 2]> {
-        let old_checksum = u16::from_ne_bytes(self.checksum()?);
+        let old_checksum = u16::from_le_bytes(self.checksum()?);
         let (old_sum, new_sum) = (self.sum()?, new.sum()?);
         let words = [!old_checksum, !old_sum, new_sum];
-        let sum = words.iter().fold(Sum::default(), |sum, word| sum.bytes(&word.to_ne_bytes()));
-        Some((!sum.fold()).to_ne_bytes())
+        let sum = words.iter().fold(Sum::default(), |sum, word| sum.bytes(&word.to_le_bytes()));
+        Some((!sum.fold()).to_le_bytes())
     }
 }
 

@@ -19,7 +19,26 @@ impl Engine {
     }
 
     /// Moves the clock to `now` and does what was due on the way.
+    #[inline]
     pub(super) fn pass_time(&mut self, now: Nanos, handler: &mut dyn Handler) {
+        let is_tick = self.wheel.is_behind(now);
+        if is_tick {
+            self.turn_wheel(now, handler);
+        }
+        if self.view.timers.is_due(now) {
+            self.run_timers(now, handler);
+        }
+        if self.defrag.due() <= now {
+            self.expire_fragments(now);
+        }
+        self.view.clock = self.view.clock.max(now);
+        if is_tick {
+            self.relieve(now, handler);
+        }
+    }
+
+    /// Moves the wheel to the tick of `now`.
+    fn turn_wheel(&mut self, now: Nanos, handler: &mut dyn Handler) {
         while self.wheel.is_behind(now) {
             // One tick at a time: an entry may come up before its flow's deadline, which moved, and others go first.
             let mut due = std::mem::take(&mut self.due);
@@ -36,10 +55,6 @@ impl Engine {
             self.due = due;
             self.run_timers(reached, handler);
         }
-        self.run_timers(now, handler);
-        self.expire_fragments(now);
-        self.view.clock = self.view.clock.max(now);
-        self.relieve(now, handler);
     }
 
     /// Calls the tenants whose timers run out before a flow does what is due at `reached`: whatever has a deadline

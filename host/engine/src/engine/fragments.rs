@@ -76,11 +76,9 @@ impl Engine {
     ///
     /// No event tells of them: until its datagram is whole, a fragment is no packet that a middlebox could place.
     pub(super) fn expire_fragments(&mut self, now: Nanos) {
-        if self.defrag.due() <= now {
-            let held = self.defrag.bytes();
-            self.defrag.expire(now, &mut self.counters.packets.fragments);
-            self.budget.adjust(held, self.defrag.bytes());
-        }
+        let held = self.defrag.bytes();
+        self.defrag.expire(now, &mut self.counters.packets.fragments);
+        self.budget.adjust(held, self.defrag.bytes());
     }
 
     /// Gives up all fragments.

@@ -178,6 +178,12 @@ pub struct Engine {
     strays: Strays,
     /// By the length of the prefix, the longest first.
     systems: Vec<System>,
+    /// For a comparison: every segment is treated as an unexpected one.
+    #[cfg(test)]
+    takes_long_way: bool,
+    /// Segments that were expected.
+    #[cfg(test)]
+    short_segments: u64,
 }
 
 impl fmt::Debug for Engine {
@@ -214,6 +220,10 @@ impl Engine {
             reopenings: Reopenings::default(),
             strays: Strays::default(),
             systems: Vec::new(),
+            #[cfg(test)]
+            takes_long_way: false,
+            #[cfg(test)]
+            short_segments: 0,
         }
     }
 

@@ -9,9 +9,9 @@ use sluice_wire::{TcpFlags, TcpHeader};
 
 use super::Engine;
 use super::segment::Segment;
-use crate::Side;
+use super::sight::Clue;
 use crate::event::{EventKind, Handler, Hook, Raised, interest_bit};
-use crate::flow::{Flow, Observed};
+use crate::flow::{Ends, Observed};
 use crate::reassembly::Level;
 use crate::tcp::{self, Class};
 use crate::view::Loan;
@@ -20,87 +20,140 @@ use crate::view::Loan;
 const UNEXPECTED: TcpFlags =
     TcpFlags(TcpFlags::FIN.0 | TcpFlags::SYN.0 | TcpFlags::RST.0 | TcpFlags::URG.0 | TcpFlags::ACK.0);
 
+/// Handlers that want to know of the packet at its sender's stack.
+const PACKET_AT_SENDER: u32 = interest_bit(EventKind::PacketIn, Hook::Sender);
+
+/// And at its receiver's.
+const PACKET_AT_RECEIVER: u32 = interest_bit(EventKind::PacketIn, Hook::Receiver);
+
 impl Engine {
-    /// Takes a segment of the flow at `index` if it is the expected one; false if nothing was done.
+    /// Takes the current packet if it is the expected segment of a known flow; else says where the flow is, if it is
+    /// known, and has done nothing.
+    #[inline]
     pub(super) fn take_expected(
         &mut self,
-        index: u32,
-        sender_is_low: bool,
+        clue: &Clue,
         tcp: &TcpHeader,
         handler: &mut dyn Handler,
-    ) -> bool {
-        let now = self.view.clock;
-        let Some(flow) = self.view.flows.get_mut(index) else { return false };
-        let sender = flow.side_of(sender_is_low);
-        if flow.deadline <= now || !is_expected(flow, sender, tcp) {
-            return false;
+    ) -> Result<(), Option<u32>> {
+        let Some(index) = self.look_up(clue) else { return Err(None) };
+        #[cfg(test)]
+        if self.takes_long_way {
+            return Err(Some(index));
         }
-        let Some(packet) = self.view.packet.as_mut() else { return false };
-        let stream = flow.stream(sender.sends());
-        let offset = if stream.is_anchored() { stream.offset_of(tcp.seq).max(0).unsigned_abs() } else { 0 };
-        (packet.sender, packet.offset) = (sender, offset);
-        flow.note_packet(sender, packet.headers.ip_total_len, tcp.payload_len, now);
-        let own = flow.stack_mut(sender);
-        own.advertise(tcp.window, false);
-        own.sent_end = tcp.seq.add(tcp.payload_len);
-        own.acknowledged = tcp.ack;
-        if let Some(account) = flow.account_mut() {
-            let ip_len = packet.headers.ip_total_len;
-            account.observe(&Observed { sender, tcp, ip_len, class: Class::Accept, now });
-        }
-        self.counters.bytes.seen += u64::from(tcp.payload_len);
-        self.counters.packets.tracked += 1;
-        self.view.note_link(index, sender);
-
-        let segment = Segment { index, sender, tcp, now, class: Class::Accept };
-        self.raise_packet_in(&segment, Hook::Sender, offset, handler);
-        if self.settle(Some(index), handler) {
+        let Some(segment) = self.send_expected(index, clue.sender_is_low, tcp) else {
+            return Err(Some(index));
+        };
+        let interest = self.view.flows.get(index).map_or(0, |flow| flow.interest);
+        if interest & PACKET_AT_SENDER == 0 {
+            self.counters.events[EventKind::PacketIn.index()] += 1;
+        } else if self.raise_expected(&segment, Hook::Sender, handler) {
             // What was expected is not known any more: the receiver's part goes the long way.
             self.run_receiver(&segment, false, handler);
             self.settle(Some(index), handler);
             self.schedule(index);
-            return true;
+            return Ok(());
         }
-        if let Some(flow) = self.view.flows.get_mut(index) {
-            tcp::hear(flow, sender, tcp);
-        }
-        self.arrive(index, sender, tcp, Class::Accept);
-        self.raise_packet_in(&segment, Hook::Receiver, offset, handler);
-        self.settle(Some(index), handler);
-        if tcp.payload_len > 0 {
-            self.continue_stream(&segment, handler);
-            self.settle(Some(index), handler);
-        }
-        true
+        self.hear_expected(&segment, handler);
+        Ok(())
     }
 
-    fn raise_packet_in(&mut self, segment: &Segment<'_>, hook: Hook, offset: u64, handler: &mut dyn Handler) {
-        // A handler of the pass before may have changed it.
-        let interest = self.view.flows.get(segment.index).map_or(0, |flow| flow.interest);
-        if interest & interest_bit(EventKind::PacketIn, hook) == 0 {
-            self.counters.events[EventKind::PacketIn.index()] += 1;
-            return;
+    /// The sender's part of the expected segment, up to its hook; `None` if it is another segment, and nothing was
+    /// done.
+    #[inline]
+    fn send_expected<'t>(
+        &mut self,
+        index: u32,
+        sender_is_low: bool,
+        tcp: &'t TcpHeader,
+    ) -> Option<Segment<'t>> {
+        let view = &mut *self.view;
+        let now = view.clock;
+        let flow = view.flows.get_mut(index)?;
+        let sender = flow.side_of(sender_is_low);
+        let is_partial = flow.is_partial();
+        if flow.deadline <= now || !flow.is_steady() {
+            return None;
         }
-        let length = segment.tcp.payload_len;
-        let raised = [Raised { kind: EventKind::PacketIn, offset, length, reason: 0 }];
+        let ends = flow.ends_mut(sender);
+        if !is_expected(&ends, is_partial, tcp) {
+            return None;
+        }
+        let packet = view.packet.as_mut()?;
+        let offset = if ends.sent.is_anchored() { ends.sent.offset_of(tcp.seq) } else { 0 };
+        (packet.sender, packet.offset) = (sender, offset.max(0).unsigned_abs());
+        tcp::send_expected(ends.own, tcp);
+        let ip_len = packet.headers.ip_total_len;
+        flow.note_packet(sender, ip_len, tcp.payload_len, now);
+        let segment = Segment { index, sender, tcp, now, class: Class::Accept };
+        if let Some(account) = flow.account_mut() {
+            account.observe(&Observed { sender, tcp, ip_len, class: segment.class, now });
+        }
+        view.note_link(index, sender);
+        self.counters.bytes.seen += u64::from(tcp.payload_len);
+        self.counters.packets.tracked += 1;
+        #[cfg(test)]
+        {
+            self.short_segments += 1;
+        }
+        Some(segment)
+    }
+
+    /// The receiver's part of the expected segment.
+    #[inline]
+    fn hear_expected(&mut self, segment: &Segment<'_>, handler: &mut dyn Handler) {
+        let Segment { index, sender, tcp, .. } = *segment;
+        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        tcp::hear_expected(flow, sender, tcp);
+        if flow.account().is_some() {
+            self.arrive(index, sender, tcp, segment.class);
+        }
+        // A handler of the pass before may have changed it.
+        let interest = self.view.flows.get(index).map_or(0, |flow| flow.interest);
+        if interest & PACKET_AT_RECEIVER == 0 {
+            self.counters.events[EventKind::PacketIn.index()] += 1;
+        } else {
+            self.raise_expected(segment, Hook::Receiver, handler);
+        }
+        if tcp.payload_len > 0 {
+            self.continue_stream(segment, handler);
+        }
+    }
+
+    /// Raises the packet at a hook; true if that has changed what is done for some flow.
+    #[inline]
+    fn raise_expected(&mut self, segment: &Segment<'_>, hook: Hook, handler: &mut dyn Handler) -> bool {
+        let offset = self.view.packet.as_ref().map_or(0, |packet| packet.offset);
+        let raised =
+            [Raised { kind: EventKind::PacketIn, offset, length: segment.tcp.payload_len, reason: 0 }];
         self.run(&segment.pass(hook, None, &raised), handler);
+        self.settle(Some(segment.index), handler)
     }
 
     /// Payload that continues a stream in which nothing is missing.
+    #[inline]
     fn continue_stream(&mut self, segment: &Segment<'_>, handler: &mut dyn Handler) {
-        let Segment { index, sender, tcp, now, .. } = *segment;
-        let direction = sender.sends();
+        let Segment { index, sender, tcp, .. } = *segment;
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let len = u64::from(tcp.payload_len);
-        let stream = flow.stream_mut(direction);
+        let stream = flow.stream_mut(sender.sends());
         let (offset, level) = (stream.next(), stream.level);
         stream.advance(len);
         self.counters.bytes.delivered += len;
-        let is_heard = flow.interest & interest_bit(EventKind::NewData, Hook::Receiver) != 0;
-        if level != Level::Full {
+        if level == Level::Full {
+            self.tell_continued(segment, offset, handler);
+            self.settle(Some(index), handler);
+        } else {
             self.counters.events[EventKind::NewData.index()] += 1;
-            return;
         }
+    }
+
+    /// Tells the readers of payload that continues a stream at `offset`, and lends it to them.
+    fn tell_continued(&mut self, segment: &Segment<'_>, offset: u64, handler: &mut dyn Handler) {
+        let Segment { index, sender, tcp, now, .. } = *segment;
+        let (direction, len) = (sender.sends(), u64::from(tcp.payload_len));
+        let interest = self.view.flows.get(index).map_or(0, |flow| flow.interest);
+        let is_heard = interest & interest_bit(EventKind::NewData, Hook::Receiver) != 0;
         let loan = Loan {
             direction,
             offset,
@@ -124,22 +177,24 @@ impl Engine {
     }
 }
 
-/// Whether a segment changes no more than where both ends stand.
-fn is_expected(flow: &Flow, sender: Side, tcp: &TcpHeader) -> bool {
-    let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
-    let (stream, back) = (flow.stream(sender.sends()), flow.stream(sender.other().sends()));
+/// Whether a segment changes no more than where both ends stand, of a connection that is steady.
+#[inline]
+fn is_expected(ends: &Ends<'_>, is_partial: bool, tcp: &TcpHeader) -> bool {
+    let Ends { own, peer, sent, heard } = ends;
     TcpFlags(tcp.flags.0 & UNEXPECTED.0) == TcpFlags::ACK
-        && flow.is_steady()
         && tcp.seq == own.sent_end
         && peer.acknowledged.before_or_at(tcp.seq)
         && own.acknowledged.before_or_at(tcp.ack)
         && tcp.ack.before_or_at(peer.sent_end)
         && (tcp.payload_len == 0
             || tcp.captured_len == tcp.payload_len
-                && stream.is_anchored()
-                && stream.seq_of(stream.next()) == tcp.seq)
-        && (back.level != Level::Full
-            || !back.is_anchored()
-            || tcp.ack.before_or_at(back.seq_of(back.next())))
-        && tcp::is_unremarkable(flow, sender, tcp)
+                && sent.is_anchored()
+                && sent.seq_of(sent.next()) == tcp.seq)
+        && (heard.level != Level::Full
+            || !heard.is_anchored()
+            || tcp.ack.before_or_at(heard.seq_of(heard.next())))
+        && tcp::is_unremarkable(is_partial, own, peer, tcp)
 }
+
+#[cfg(test)]
+mod tests;

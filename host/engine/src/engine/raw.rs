@@ -1,20 +1,20 @@
 //! Packets for the monitors of packets, and for those of orphans.
 
-use sluice_wire::{Encapsulation, Headers, IpAddress, Transport};
+use sluice_wire::Headers;
 
 use super::Engine;
-use super::sight::Sight;
+use super::sight::{Seen, Sight};
+use crate::Direction;
 use crate::event::{Audience, EventKind, Handler, Hook, Pass, Raised, interest_bit};
-use crate::{Direction, Nanos};
 
 impl Engine {
     /// Shows a packet, as it came, to the monitors of packets.
-    pub(super) fn raise_raw(&mut self, slot: usize, time: Nanos, sight: &Sight, handler: &mut dyn Handler) {
-        if !self.monitors.has_raw() {
-            return;
+    pub(super) fn raise_raw(&mut self, sight: &Sight, handler: &mut dyn Handler) {
+        let mut packet = sight.packet;
+        if sight.seen != Seen::Datagram {
+            packet.headers = without_datagram(packet.captured_len);
         }
-        let headers = sight.headers.unwrap_or_else(|| without_datagram(sight.captured_len));
-        self.view.packet = Some(sight.packet(slot, time, headers, false));
+        self.view.packet = Some(packet);
         self.raise_outside(Audience::Raw, EventKind::PacketIn, handler);
         self.view.packet = None;
     }
@@ -48,18 +48,5 @@ impl Engine {
 
 /// Headers of a frame that holds no IP datagram, or a broken one: all of it is link layer.
 fn without_datagram(captured_len: u32) -> Headers {
-    Headers {
-        encapsulation: Encapsulation::default(),
-        ip_offset: u16::try_from(captured_len).unwrap_or(u16::MAX),
-        ip_header_len: 0,
-        ip_total_len: 0,
-        source: IpAddress([0; 16]),
-        destination: IpAddress([0; 16]),
-        ttl: 0,
-        protocol: 0,
-        rerouted: false,
-        is_carrier_damaged: false,
-        fragment: None,
-        transport: Transport::Other,
-    }
+    Headers { ip_offset: u16::try_from(captured_len).unwrap_or(u16::MAX), ..Headers::EMPTY }
 }

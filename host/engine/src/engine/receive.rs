@@ -1,13 +1,13 @@
 //! From a burst to segments of flows.
 
-use sluice_wire::{ChecksumStatus, Headers, IpAddress};
+use sluice_wire::{ChecksumStatus, IpAddress, TcpHeader};
 
 use super::Engine;
-use super::sight::{LOOK_AHEAD, Sight};
-use crate::Nanos;
+use super::sight::{Clue, LOOK_AHEAD, Seen, Sight};
 use crate::event::Handler;
 use crate::packet::{Burst, Packet, Verdict};
 use crate::tcp::RefuseReason;
+use crate::view::CurrentPacket;
 
 impl Engine {
     /// Takes a burst in: raises the events of each packet in turn, and gives the burst back. [`Engine::verdicts`] then
@@ -22,8 +22,8 @@ impl Engine {
         for first in (0..packets).step_by(LOOK_AHEAD) {
             let slots = first..packets.min(first.saturating_add(LOOK_AHEAD));
             self.look_ahead(slots.clone(), &mut sights);
-            for (slot, sight) in slots.zip(&sights) {
-                self.receive_slot(slot, sight, handler);
+            for sight in sights.iter().take(slots.len()) {
+                self.receive_slot(sight, handler);
             }
         }
         self.sights = sights;
@@ -35,11 +35,13 @@ impl Engine {
         self.view.burst.take().unwrap_or_else(|| Box::new(Nothing))
     }
 
-    fn receive_slot(&mut self, slot: usize, sight: &Sight, handler: &mut dyn Handler) {
-        let Some(time) = sight.time else { return };
+    fn receive_slot(&mut self, sight: &Sight, handler: &mut dyn Handler) {
+        if sight.seen == Seen::Nothing {
+            return;
+        }
         self.counters.packets.seen += 1;
         // Captures hold clock jumps; time never goes back.
-        let now = self.view.clock.max(time);
+        let now = self.view.clock.max(sight.packet.time);
         if !self.has_begun {
             self.has_begun = true;
             self.view.clock = now;
@@ -47,15 +49,18 @@ impl Engine {
         }
         self.pass_time(now, handler);
         self.settle_resets();
-        self.view.egress.step(Some(slot));
-        self.raise_raw(slot, time, sight, handler);
-        match (&sight.headers, sight.error) {
-            (Some(headers), _) if headers.fragment.is_some() => {
-                self.receive_fragment(slot, headers, handler);
+        self.view.egress.step(Some(sight.packet.slot));
+        if self.monitors.has_raw() {
+            self.raise_raw(sight, handler);
+        }
+        match sight.seen {
+            Seen::Datagram if sight.packet.headers.fragment.is_none() => {
+                self.receive_datagram(sight, handler);
             }
-            (Some(headers), _) => self.receive_datagram(slot, time, headers, sight, handler),
-            (None, Some(error)) => self.counters.packets.malformed[error.index()] += 1,
-            (None, None) => self.counters.packets.unknown_link += 1,
+            Seen::Datagram => self.receive_fragment(&sight.packet, handler),
+            Seen::Malformed(error) => self.counters.packets.malformed[error.index()] += 1,
+            Seen::UnknownLink => self.counters.packets.unknown_link += 1,
+            Seen::Nothing => {}
         }
         self.settle(None, handler);
         self.settle_resets();
@@ -64,43 +69,51 @@ impl Engine {
     }
 
     /// Takes a fragment, and the datagram that it completes.
-    fn receive_fragment(&mut self, slot: usize, headers: &Headers, handler: &mut dyn Handler) {
-        if let Some(whole) = self.take_fragment(slot, headers)
+    #[cold]
+    fn receive_fragment(&mut self, fragment: &CurrentPacket, handler: &mut dyn Handler) {
+        let slot = fragment.slot;
+        if let Some(whole) = self.take_fragment(slot, &fragment.headers)
             && let Some(datagram) = self.view.frame(slot)
         {
-            let time = datagram.time;
-            let sight = Sight::of(&datagram, whole, &self.config, &self.view.flows);
-            self.receive_datagram(slot, time, &whole, &sight, handler);
+            let sight = Sight::of_stand_in(slot, &datagram, whole, &self.config, &self.view.flows);
+            self.receive_datagram(&sight, handler);
         }
         self.uncover();
     }
 
     /// Takes a whole datagram.
-    fn receive_datagram(
-        &mut self,
-        slot: usize,
-        time: Nanos,
-        headers: &Headers,
-        sight: &Sight,
-        handler: &mut dyn Handler,
-    ) {
-        self.view.packet = Some(sight.packet(slot, time, *headers, self.covered.is_some()));
+    fn receive_datagram(&mut self, sight: &Sight, handler: &mut dyn Handler) {
+        self.view.packet = Some(sight.packet);
+        let headers = &sight.packet.headers;
         let (Some(tcp), Some(clue)) = (headers.tcp(), &sight.clue) else {
             self.counters.packets.not_tcp += 1;
             return self.raise_orphan(handler);
         };
         if !self.is_excused(sight.checksum, headers.source) {
-            self.counters.packets.refused[RefuseReason::BadChecksum.index()] += 1;
-            self.counters.bytes.seen += u64::from(tcp.payload_len);
-            self.counters.bytes.refused += u64::from(tcp.payload_len);
-            self.observe_wrong_checksum(clue);
-            return;
+            return self.refuse_checksum(tcp, clue);
         }
-        self.receive_segment(tcp, clue, handler);
+        if let Err(known) = self.take_expected(clue, tcp, handler) {
+            self.receive_segment(known, tcp, clue, handler);
+        }
+    }
+
+    /// Takes a segment of which nothing is believed.
+    #[cold]
+    fn refuse_checksum(&mut self, tcp: &TcpHeader, clue: &Clue) {
+        self.counters.packets.refused[RefuseReason::BadChecksum.index()] += 1;
+        self.counters.bytes.seen += u64::from(tcp.payload_len);
+        self.counters.bytes.refused += u64::from(tcp.payload_len);
+        self.observe_wrong_checksum(clue);
     }
 
     /// Whether a segment counts, given what its checksums are; see [`Engine::excuse_checksums`].
+    #[inline]
     fn is_excused(&mut self, status: ChecksumStatus, source: IpAddress) -> bool {
+        if self.excused.is_empty() { status != ChecksumStatus::Invalid } else { self.excuse(status, source) }
+    }
+
+    #[cold]
+    fn excuse(&mut self, status: ChecksumStatus, source: IpAddress) -> bool {
         let Some(position) = self.excused.iter().position(|excused| excused.host == source) else {
             return status != ChecksumStatus::Invalid;
         };

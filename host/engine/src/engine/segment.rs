@@ -54,15 +54,17 @@ impl Segment<'_> {
 type RaisedList = SmallVec<[Raised; 4]>;
 
 impl Engine {
-    /// Takes the current packet, a TCP segment.
-    pub(super) fn receive_segment(&mut self, tcp: &TcpHeader, clue: &Clue, handler: &mut dyn Handler) {
+    /// Takes the current packet, a TCP segment that is not [expected](Engine::take_expected), of the flow at the `known`
+    /// place or of none.
+    #[inline(never)]
+    pub(super) fn receive_segment(
+        &mut self,
+        known: Option<u32>,
+        tcp: &TcpHeader,
+        clue: &Clue,
+        handler: &mut dyn Handler,
+    ) {
         let now = self.view.clock;
-        let known = self.look_up(clue);
-        if let Some(index) = known
-            && self.take_expected(index, clue.sender_is_low, tcp, handler)
-        {
-            return;
-        }
         self.counters.bytes.seen += u64::from(tcp.payload_len);
         let (index, sender, is_first) = match self.find(known, clue, tcp, now, handler) {
             Found::Flow(index, sender, is_first) => (index, sender, is_first),

@@ -17,22 +17,29 @@ use crate::{Nanos, Side};
 /// Packets that are looked at together: enough to wait for many at a time, few enough to stay in the first-level cache.
 pub(super) const LOOK_AHEAD: usize = 32;
 
+/// What a packet is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Seen {
+    /// It is not there.
+    Nothing,
+    /// How its bytes begin is not known.
+    UnknownLink,
+    /// It has no headers, or broken ones.
+    Malformed(ParseError),
+    /// An IP datagram.
+    Datagram,
+}
+
 /// A packet that was looked at.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sight {
-    /// When it was captured; `None` if it is not there.
-    pub(super) time: Option<Nanos>,
-    /// Bytes on the wire.
-    pub(super) wire_len: u32,
-    /// Bytes captured.
-    pub(super) captured_len: u32,
-    /// Its headers, if it has any.
-    pub(super) headers: Option<Headers>,
-    /// Why it has none; `None` then for a link type that is not known.
-    pub(super) error: Option<ParseError>,
+    /// What it is. The rest means nothing where it is not there.
+    pub(super) seen: Seen,
     /// What its checksums say. They are looked at in the same sweep as the headers: memory is fastest where it is read
     /// from one end to the other.
     pub(super) checksum: ChecksumStatus,
+    /// The packet as the current one, before it is known whose it is. Its headers mean something if it is a datagram.
+    pub(super) packet: CurrentPacket,
     /// Where its flow may be, if it is a TCP segment.
     pub(super) clue: Option<Clue>,
 }
@@ -53,67 +60,64 @@ pub(super) struct Clue {
 impl Sight {
     /// Nothing that was looked at.
     const NOTHING: Self = Self {
-        time: None,
-        wire_len: 0,
-        captured_len: 0,
-        headers: None,
-        error: None,
+        seen: Seen::Nothing,
         checksum: ChecksumStatus::Unverifiable,
+        packet: CurrentPacket {
+            slot: 0,
+            headers: Headers::EMPTY,
+            offset: 0,
+            sender: Side::Client,
+            wire_len: 0,
+            captured_len: 0,
+            time: Nanos(0),
+            is_stand_in: false,
+        },
         clue: None,
     };
 
-    /// A look at a datagram whose headers are known.
-    pub(super) fn of(packet: &Packet<'_>, headers: Headers, config: &Config, flows: &FlowTable) -> Self {
-        let mut sight = Self::NOTHING;
-        sight.note(packet);
-        sight.take(headers, packet, config, flows);
-        sight
-    }
-
-    /// The packet as the current one, before it is known whose it is.
-    #[inline]
-    pub(super) const fn packet(
-        &self,
+    /// A look at a datagram that stands in for the packet in `slot`, and whose headers are known.
+    pub(super) fn of_stand_in(
         slot: usize,
-        time: Nanos,
+        packet: &Packet<'_>,
         headers: Headers,
-        is_stand_in: bool,
-    ) -> CurrentPacket {
-        CurrentPacket {
-            slot,
-            headers,
-            offset: 0,
-            sender: Side::Client,
-            wire_len: self.wire_len,
-            captured_len: self.captured_len,
-            time,
-            is_stand_in,
-        }
+        config: &Config,
+        flows: &FlowTable,
+    ) -> Self {
+        let mut sight = Self::NOTHING;
+        sight.note(slot, packet);
+        (sight.packet.headers, sight.packet.is_stand_in) = (headers, true);
+        sight.take(packet, config, flows);
+        sight
     }
 
     /// Looks at a packet. In place: headers are large, and to move them costs as much as to read them.
     #[inline]
-    fn look(&mut self, packet: Option<Packet<'_>>, config: &Config, flows: &FlowTable) {
-        (self.time, self.headers, self.error, self.clue) = (None, None, None, None);
+    fn look(&mut self, slot: usize, packet: Option<Packet<'_>>, config: &Config, flows: &FlowTable) {
+        (self.seen, self.clue) = (Seen::Nothing, None);
         let Some(packet) = packet else { return };
-        self.note(&packet);
-        let Some(link) = packet.link else { return };
-        match sluice_wire::parse(link, packet.bytes, packet.wire_len) {
-            Ok(headers) => self.take(headers, &packet, config, flows),
-            Err(error) => self.error = Some(error),
+        self.note(slot, &packet);
+        let Some(link) = packet.link else {
+            self.seen = Seen::UnknownLink;
+            return;
+        };
+        match sluice_wire::parse_into(link, packet.bytes, packet.wire_len, &mut self.packet.headers) {
+            Ok(()) => self.take(&packet, config, flows),
+            Err(error) => self.seen = Seen::Malformed(error),
         }
     }
 
     #[inline]
-    fn note(&mut self, packet: &Packet<'_>) {
-        self.time = Some(packet.time);
-        self.wire_len = packet.wire_len;
-        self.captured_len = u32::try_from(packet.bytes.len()).unwrap_or(u32::MAX);
+    fn note(&mut self, slot: usize, packet: &Packet<'_>) {
+        self.packet.slot = slot;
+        self.packet.time = packet.time;
+        self.packet.wire_len = packet.wire_len;
+        self.packet.captured_len = u32::try_from(packet.bytes.len()).unwrap_or(u32::MAX);
     }
 
     #[inline]
-    fn take(&mut self, headers: Headers, packet: &Packet<'_>, config: &Config, flows: &FlowTable) {
-        let headers = self.headers.insert(headers);
+    fn take(&mut self, packet: &Packet<'_>, config: &Config, flows: &FlowTable) {
+        self.seen = Seen::Datagram;
+        let headers = &self.packet.headers;
         self.clue = Clue::of(headers, config.networks, flows);
         self.checksum = verify(headers, packet.bytes, config.checksums);
     }
@@ -124,10 +128,11 @@ impl Clue {
     #[inline]
     fn of(headers: &Headers, networks: Networks, flows: &FlowTable) -> Option<Self> {
         let tcp = headers.tcp()?;
-        let (key, sender_is_low) = match networks {
-            Networks::Apart => FlowKey::of(headers, tcp),
-            Networks::One => FlowKey::of(&Headers { encapsulation: Encapsulation::NONE, ..*headers }, tcp),
+        let encapsulation = match networks {
+            Networks::Apart => headers.encapsulation,
+            Networks::One => Encapsulation::NONE,
         };
+        let (key, sender_is_low) = FlowKey::within(headers, tcp, encapsulation);
         Some(Self { key, sender_is_low, hash: flows.hash(&key), guess: None })
     }
 }
@@ -138,7 +143,7 @@ impl Engine {
         sights.resize(slots.len(), Sight::NOTHING);
         let Some(burst) = self.view.burst.as_ref() else { return };
         for (slot, sight) in slots.zip(sights.iter_mut()) {
-            sight.look(burst.packet(slot), &self.config, &self.view.flows);
+            sight.look(slot, burst.packet(slot), &self.config, &self.view.flows);
         }
         for clue in sights.iter_mut().filter_map(|sight| sight.clue.as_mut()) {
             clue.guess = self.view.flows.guess(clue.hash);

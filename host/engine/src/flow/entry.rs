@@ -70,18 +70,10 @@ struct Extension {
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Flow {
-    /// Ends and encapsulation.
-    pub key: FlowKey,
-    /// Last packet that counted.
-    pub last: Nanos,
-    /// When something is due; never later than the truth, which [`Flow::due`] computes.
-    pub deadline: Nanos,
-    extension: Option<Box<Extension>>,
-    /// Which (kind, hook) pairs have a handler on some attachment; see [`interest_bit`](crate::event::interest_bit).
-    pub interest: u32,
-    /// Facts.
-    pub marks: Marks,
     /// Which of the key's ends is the client.
+    ///
+    /// First of all: the values that it cannot have tell an empty place of the table from a flow, and every look at a
+    /// flow looks at that.
     pub client_is_low: bool,
     /// Set once the flow has ended; it then only absorbs stragglers.
     pub end: Option<EndReason>,
@@ -89,6 +81,17 @@ pub struct Flow {
     pub(crate) keeps: Keeps,
     /// Who sent the last segment that counted.
     pub(crate) last_sender: Side,
+    /// Which (kind, hook) pairs have a handler on some attachment; see [`interest_bit`](crate::event::interest_bit).
+    pub interest: u32,
+    /// Ends and encapsulation.
+    pub key: FlowKey,
+    /// Last packet that counted.
+    pub last: Nanos,
+    /// When something is due; never later than the truth, which [`Flow::due`] computes.
+    pub deadline: Nanos,
+    extension: Option<Box<Extension>>,
+    /// Facts.
+    pub marks: Marks,
     pub(crate) class: Class,
     stacks: [Stack; 2],
     streams: [Stream; 2],
@@ -217,6 +220,18 @@ impl Flow {
         &mut self.streams[direction.index()]
     }
 
+    /// Both ends and both streams, to change, as `sender` sees them: found once for all that a segment does.
+    #[inline]
+    pub(crate) fn ends_mut(&mut self, sender: Side) -> Ends<'_> {
+        let [mut own, mut peer] = self.stacks.each_mut();
+        let [mut sent, mut heard] = self.streams.each_mut();
+        if sender == Side::Server {
+            std::mem::swap(&mut own, &mut peer);
+            std::mem::swap(&mut sent, &mut heard);
+        }
+        Ends { own, peer, sent, heard }
+    }
+
     /// The stream of `direction`, and who watches, to change.
     pub(crate) fn stream_and_attachments(&mut self, direction: Direction) -> (&Stream, &mut [Attachment]) {
         (&self.streams[direction.index()], &mut self.attachments)
@@ -247,15 +262,15 @@ impl Flow {
         &mut self.extension.get_or_insert_default().mishaps[side.index()]
     }
 
-    /// Something that depends on each cache line of the flow.
+    /// Something that depends on each cache line of the flow that a packet needs.
     #[inline]
     pub(crate) fn touch(&self) -> u64 {
-        // The first and last of the hot part, one in between, who is to be called, and what stands behind that.
-        u64::from(self.key.low.port)
+        // The first and last of the hot part, two in between, who is to be called, and what stands behind that.
+        u64::from(self.interest)
             ^ u64::from(self.stacks[0].window)
             ^ self.streams[0].next()
             ^ u64::from(self.tallies[1].packets)
-            ^ self.attachments.first().map_or(0, |attachment| u64::from(attachment.tenant.0))
+            ^ self.attachments.first().map_or(0, |first| first.user_context ^ u64::from(first.tenant.0))
             ^ u64::from(self.generation)
     }
 
@@ -420,6 +435,19 @@ impl Flow {
     pub(crate) fn outlives_timestamps(&self, now: Nanos) -> bool {
         self.last.after(TIMESTAMP_LIFE) <= now
     }
+}
+
+/// The ends of a flow as the sender of a segment sees them.
+#[derive(Debug)]
+pub(crate) struct Ends<'f> {
+    /// Its own stack.
+    pub(crate) own: &'f mut Stack,
+    /// Its peer's.
+    pub(crate) peer: &'f mut Stack,
+    /// What it sends.
+    pub(crate) sent: &'f mut Stream,
+    /// What its peer sends.
+    pub(crate) heard: &'f mut Stream,
 }
 
 /// State of a stack of which nothing was seen, in a flow that is opened by something other than a SYN.

@@ -47,6 +47,7 @@ impl FlowTable {
     }
 
     /// The hash of a key, under keys that must be secret: the tuple is chosen by strangers.
+    #[inline]
     #[must_use]
     pub fn hash(&self, key: &FlowKey) -> u32 {
         let hash = key.hash_with(&self.hasher);

@@ -40,12 +40,14 @@ impl Stream {
     }
 
     /// Whether it is known where the stream begins.
+    #[inline]
     #[must_use]
     pub const fn is_anchored(&self) -> bool {
         self.is_anchored
     }
 
     /// The offset that a sequence number means: the one nearest to where the stream stands.
+    #[inline]
     #[must_use]
     pub fn offset_of(&self, seq: SeqNumber) -> i64 {
         let distance = seq.distance_from(self.seq_of(self.next()));
@@ -53,6 +55,7 @@ impl Stream {
     }
 
     /// The sequence number of an offset.
+    #[inline]
     #[must_use]
     pub fn seq_of(&self, offset: u64) -> SeqNumber {
         // Sequence numbers are offsets modulo 2^32.
@@ -227,7 +230,6 @@ impl Stream {
     /// The receiver acknowledged everything before `offset`. If bytes before it were not seen, the wait for them ends
     /// at `deadline`; bytes acknowledged while others are waited for have a wait of their own when that is over, so
     /// that no byte waits longer than twice, and none that comes late is given up with those that were lost.
-    #[inline]
     pub fn acknowledge(&mut self, offset: u64, deadline: Nanos) {
         self.standing.raise_acknowledged(offset.min(self.end()));
         if self.level != Level::Full || self.acknowledged_data() <= self.received() {
@@ -236,6 +238,14 @@ impl Stream {
             let until = self.acknowledged_data();
             self.buffer.get_or_insert_default().wait = Some(Wait { deadline, until });
         }
+    }
+
+    /// Whether an ACK of a [steady](Stream::is_steady) stream says nothing: it covers no more than what is there, and
+    /// none before it did.
+    #[inline]
+    pub(crate) fn is_abreast(&self, ack: SeqNumber) -> bool {
+        !self.is_anchored
+            || self.standing.acknowledged() == self.next() && ack.before_or_at(self.seq_of(self.next()))
     }
 
     /// Offset up to which missing bytes are given up at the [deadline](Stream::gap_deadline).

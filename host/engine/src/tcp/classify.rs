@@ -194,15 +194,15 @@ fn classify_ack(flow: &Flow, sender: Side, tcp: &TcpHeader) -> Class {
     if is_keep_alive(own, peer, tcp) { Class::KeepAlive } else { Class::Accept }
 }
 
-/// Whether nothing speaks against a segment that acknowledges what is known to be sent, and it tells of no holes.
+/// Whether nothing speaks against a segment from `own` to `peer` that acknowledges what is known to be sent, and it
+/// tells of no holes.
 #[inline]
-pub(crate) fn is_unremarkable(flow: &Flow, sender: Side, tcp: &TcpHeader) -> bool {
-    let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
+pub(crate) fn is_unremarkable(is_partial: bool, own: &Stack, peer: &Stack, tcp: &TcpHeader) -> bool {
     !tcp.options.md5_or_ao
         && tcp.options.sack_blocks == 0
         && !own.has_sack_edge
         && unacceptable_timestamp(own, peer, tcp).is_none()
-        && fits_window(flow, sender, tcp)
+        && fits_window_of(is_partial, own, peer, tcp)
 }
 
 /// Whether the ACK that the observer saw before this FIN may have been the one for it: it covers the FIN and no more,
@@ -234,6 +234,7 @@ fn unfit_for_handshake(flow: &Flow, receiver: Side, tcp: &TcpHeader) -> Option<R
     (is_right || is_left).then_some(RefuseReason::OutOfWindow)
 }
 
+#[inline]
 fn unacceptable_timestamp(own: &Stack, peer: &Stack, tcp: &TcpHeader) -> Option<RefuseReason> {
     let (value, _) = tcp.options.timestamps?;
     // Linux does not hold a timestamp of 0 against what follows: some hosts open with it (`tcp_paws_check`).
@@ -245,8 +246,12 @@ fn unacceptable_timestamp(own: &Stack, peer: &Stack, tcp: &TcpHeader) -> Option<
 
 /// Whether a segment does not lie right of the receive window, as far as it is known.
 pub(crate) fn fits_window(flow: &Flow, sender: Side, tcp: &TcpHeader) -> bool {
-    let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
-    if flow.is_partial() || !peer.has_acknowledged || !own.has_sent || peer.window_max == 0 {
+    fits_window_of(flow.is_partial(), flow.stack(sender), flow.stack(sender.other()), tcp)
+}
+
+#[inline]
+fn fits_window_of(is_partial: bool, own: &Stack, peer: &Stack, tcp: &TcpHeader) -> bool {
+    if is_partial || !peer.has_acknowledged || !own.has_sent || peer.window_max == 0 {
         return true;
     }
     // Twice the window: the receiver's newest window update may still be on its way to the observer.
@@ -255,6 +260,7 @@ pub(crate) fn fits_window(flow: &Flow, sender: Side, tcp: &TcpHeader) -> bool {
 }
 
 /// The largest window that a host has told, or may be assumed to have had.
+#[inline]
 pub(crate) fn reach(stack: &Stack) -> u32 {
     stack.window_max.max(WINDOW_UNSCALED)
 }

@@ -14,5 +14,5 @@ pub use opening::Opening;
 pub use refuse::RefuseReason;
 pub use stack::Stack;
 pub use state::{StateInput, TcpState};
-pub(crate) use track::{hear, step};
+pub(crate) use track::{hear_expected, send_expected, step};
 pub use track::{receive, send};

@@ -166,8 +166,8 @@ pub fn receive(
 ) -> Option<TcpState> {
     let receiver = sender.other();
     let before = flow.stack(receiver).state;
-    remember_timestamp(flow, sender, tcp);
     let stack = flow.stack_mut(receiver);
+    remember_timestamp(stack, tcp);
     if tcp.flags.contains(TcpFlags::RST) {
         step(stack, Some(StateInput::ReceiveRst));
         return (stack.state != before).then_some(before);
@@ -197,16 +197,26 @@ pub fn receive(
     left
 }
 
+/// Updates both stacks with the expected segment of an established connection: the sender's.
+#[inline]
+pub(crate) fn send_expected(own: &mut Stack, tcp: &TcpHeader) {
+    own.advertise(tcp.window, false);
+    own.sent_end = tcp.seq.add(tcp.payload_len);
+    own.acknowledged = tcp.ack;
+}
+
 /// Updates the receiver's stack with the expected segment of an established connection: one that acknowledges nothing
 /// that was not seen.
 #[inline]
-pub(crate) fn hear(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
-    remember_timestamp(flow, sender, tcp);
-    acknowledge(flow, sender, tcp, Nanos::NEVER);
+pub(crate) fn hear_expected(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
+    let ends = flow.ends_mut(sender);
+    remember_timestamp(ends.peer, tcp);
+    if !ends.heard.is_abreast(tcp.ack) {
+        acknowledge(flow, sender, tcp, Nanos::NEVER);
+    }
 }
 
 /// `sender` acknowledges what the other side sent.
-#[inline]
 fn acknowledge(flow: &mut Flow, sender: Side, tcp: &TcpHeader, gap_deadline: Nanos) {
     let stream = flow.stream_mut(sender.other().sends());
     if stream.is_anchored() {
@@ -232,9 +242,9 @@ fn acknowledges_fin(flow: &Flow, side: Side, ack: SeqNumber) -> bool {
 
 /// The receiver keeps the timestamp of a segment that does not lie ahead of what it acknowledged (RFC 7323 section
 /// 4.3).
-fn remember_timestamp(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
+#[inline]
+fn remember_timestamp(stack: &mut Stack, tcp: &TcpHeader) {
     let Some((value, _)) = tcp.options.timestamps else { return };
-    let stack = flow.stack_mut(sender.other());
     let is_in_order = !stack.has_acknowledged || tcp.seq.before_or_at(stack.acknowledged);
     let is_first = !stack.has_timestamp || stack.recent_timestamp == 0;
     let is_newer = is_first || !SeqNumber(value).before(SeqNumber(stack.recent_timestamp));

@@ -58,6 +58,13 @@ impl Timers {
         self.by_number.retain(|(owner, _), _| *owner != tenant);
     }
 
+    /// Whether a timer has run out at `now`.
+    #[inline]
+    pub(crate) fn is_due(&self, now: Nanos) -> bool {
+        !self.by_deadline.is_empty()
+            && self.by_deadline.first_key_value().is_some_and(|((due, _), _)| *due <= now)
+    }
+
     /// Takes out the first timer that has run out at `now`.
     pub(crate) fn pop_due(&mut self, now: Nanos) -> Option<Timer> {
         let entry = self.by_deadline.first_entry().filter(|entry| entry.key().0 <= now)?;
