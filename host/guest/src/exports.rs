@@ -1,5 +1,7 @@
 //! The exports of a guest: their types, and the functions of one instance.
 
+use std::sync::Arc;
+
 use wasmtime::component::{ComponentNamedList, Instance, InstancePre, Lift, Lower, TypedFunc};
 use wasmtime::{Store, component::Component};
 
@@ -20,11 +22,15 @@ pub(crate) type TimerParams = (u32, u64, u64);
 /// Parameters of `on-ready`.
 pub(crate) type ReadyParams = (Vec<u64>,);
 
+/// Parameters of `burst`. They are lent to the call and used again.
+pub(crate) type BurstParams = (Arc<Vec<u64>>, Arc<Vec<u8>>);
+
 /// The exports of one instance; looked up once, typed.
 pub(crate) struct Exports {
     pub(crate) start: TypedFunc<StartParams, StartResult>,
     pub(crate) filter: Option<TypedFunc<Scalars, (bool,)>>,
     pub(crate) callback: Option<TypedFunc<Scalars, (u32,)>>,
+    pub(crate) burst: Option<TypedFunc<BurstParams, (u64,)>>,
     pub(crate) on_timer: Option<TypedFunc<TimerParams, ()>>,
     pub(crate) on_ready: Option<TypedFunc<ReadyParams, ()>>,
     pub(crate) stop: Option<TypedFunc<(), ()>>,
@@ -46,6 +52,7 @@ impl Exports {
             start: instance.get_typed_func(&mut *store, "start")?,
             filter: optional(component, &instance, store, "filter")?,
             callback: optional(component, &instance, store, "callback")?,
+            burst: optional(component, &instance, store, "burst")?,
             on_timer: optional(component, &instance, store, "on-timer")?,
             on_ready: optional(component, &instance, store, "on-ready")?,
             stop: optional(component, &instance, store, "stop")?,

@@ -5,13 +5,13 @@ use std::mem;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sluice_engine::event::{Definitions, EventCall, EventFilter, Faulted, Handler, TenantId};
+use sluice_engine::event::{Definitions, EventBurst, EventCall, EventFilter, Faulted, Handler, TenantId};
 use sluice_engine::flow::ConnRecord;
 use sluice_engine::{Grants, Nanos, View};
 use wasmtime::Store;
 
 use crate::budget;
-use crate::exports::{Exports, Scalars};
+use crate::exports::{BurstParams, Exports, Scalars};
 use crate::fault::{self, CallReport, Export, FaultReport};
 use crate::host::{FilterCompiler, Host, new_store};
 use crate::limits::{REPORTED_CHARS, TENANTS_MAX, TimeLimit};
@@ -91,6 +91,8 @@ pub struct Guests {
     filters: Rc<dyn FilterCompiler>,
     output: Box<dyn GuestOutput>,
     tenants: Vec<Tenant>,
+    /// What the lists of a burst change places with for a call: the runtime wants to own what it copies to a guest.
+    lent: BurstParams,
 }
 
 struct Tenant {
@@ -112,7 +114,7 @@ impl Guests {
     /// No guests yet. `output` takes what they say.
     #[must_use]
     pub fn new(runtime: &Runtime, filters: Rc<dyn FilterCompiler>, output: Box<dyn GuestOutput>) -> Self {
-        Self { runtime: runtime.clone(), filters, output, tenants: Vec::new() }
+        Self { runtime: runtime.clone(), filters, output, tenants: Vec::new(), lent: BurstParams::default() }
     }
 
     /// Makes an instance of a guest, runs its `start`, and gives what it defined, to be attached to the engine next.
@@ -130,7 +132,10 @@ impl Guests {
         let started = start(&self.runtime, module, &mut store, &spec.configuration);
         mem::swap(&mut store.data_mut().output, &mut self.output);
         let exports = started?;
-        let definitions = store.data_mut().starting.take().unwrap_or_default();
+        let mut definitions = store.data_mut().starting.take().unwrap_or_default();
+        if exports.burst.is_some() {
+            definitions.take_bursts();
+        }
         check_definitions(&name, &definitions, &exports)?;
         self.tenants.push(Tenant {
             name,
@@ -182,6 +187,13 @@ impl Guests {
         self.tenants.get(usize::from(tenant.0))
     }
 
+    /// Lends the lists of a burst to a call, or takes them back.
+    fn change_places(&mut self, burst: &mut EventBurst) {
+        let (words, arena) = &mut self.lent;
+        mem::swap(Arc::make_mut(words), &mut burst.words);
+        mem::swap(Arc::make_mut(arena), &mut burst.arena);
+    }
+
     /// Calls a guest: lends it view and output, starts its time, and takes both back on every path.
     fn enter<R>(
         &mut self,
@@ -225,6 +237,23 @@ impl Handler for Guests {
             Some(callback) => callback.call(store, scalars(call)).map(|(verdict,)| verdict),
             None => Ok(0),
         })
+    }
+
+    fn burst(
+        &mut self,
+        tenant: TenantId,
+        burst: &mut EventBurst,
+        view: &mut Box<View>,
+    ) -> Result<u64, Faulted> {
+        self.change_places(burst);
+        let params = self.lent.clone();
+        let report = |view: &View| CallReport::lifecycle(Export::Burst, view);
+        let answer = self.enter(tenant, Export::Burst, view, report, |store, exports| match &exports.burst {
+            Some(told) => told.call(store, params).map(|(verdicts,)| verdicts),
+            None => Ok(0),
+        });
+        self.change_places(burst);
+        answer
     }
 
     fn timer(
@@ -335,7 +364,9 @@ fn check_definitions(
 ) -> Result<(), StartError> {
     let missing = |defines, export| StartError::MissingExport { guest: Arc::clone(guest), defines, export };
     let events = definitions.events();
-    let registers = events.forests().iter().any(|(_, set)| !set.entries().is_empty());
+    let by_callback = |handler: u32| exports.burst.is_none() || !events.deferred().contains(&handler);
+    let registered = events.forests().iter().flat_map(|(_, set)| set.entries());
+    let registers = registered.into_iter().any(|entry| by_callback(entry.handler));
     if registers && exports.callback.is_none() {
         return Err(missing("registers handlers", "callback"));
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wasmtime::component::types::{Component as ComponentTypes, ComponentItem};
 use wasmtime::component::{Component, ComponentNamedList, InstancePre, Lift, Lower};
 
-use crate::exports::{ReadyParams, Scalars, StartParams, StartResult, TimerParams};
+use crate::exports::{BurstParams, ReadyParams, Scalars, StartParams, StartResult, TimerParams};
 use crate::host::Host;
 use crate::imports::{INTERFACES, PACKAGE, VERSION};
 use crate::limits::{MODULE_BYTES_MAX, REPORTED_CHARS};
@@ -245,6 +245,7 @@ fn check_exports(runtime: &Runtime, types: &ComponentTypes) -> Result<(), LoadEr
     check_export::<StartParams, StartResult>(runtime, types, "start", START)?;
     check_export::<Scalars, (bool,)>(runtime, types, "filter", FILTER)?;
     check_export::<Scalars, (u32,)>(runtime, types, "callback", CALLBACK)?;
+    check_export::<BurstParams, (u64,)>(runtime, types, "burst", BURST)?;
     check_export::<TimerParams, ()>(runtime, types, "on-timer", ON_TIMER)?;
     check_export::<ReadyParams, ()>(runtime, types, "on-ready", ON_READY)?;
     check_export::<(), ()>(runtime, types, "stop", STOP)
@@ -255,6 +256,7 @@ const FILTER: &str =
     "func(u32, u32, u32, u64, u64, u64, u64, u64, u32, u32, u32, u32, u32, u32, u32, u32) -> bool";
 const CALLBACK: &str =
     "func(u32, u32, u32, u64, u64, u64, u64, u64, u32, u32, u32, u32, u32, u32, u32, u32) -> u32";
+const BURST: &str = "func(list<u64>, list<u8>) -> u64";
 const ON_TIMER: &str = "func(u32, u64, u64)";
 const ON_READY: &str = "func(list<u64>)";
 const STOP: &str = "func()";

@@ -1,6 +1,8 @@
 //! Guests against the host: what loads, what is refused, and what hostile ones achieve.
 
 #[cfg(test)]
+mod bursts;
+#[cfg(test)]
 mod component;
 #[cfg(test)]
 mod egress;
@@ -10,6 +12,8 @@ mod filtering;
 mod hostile;
 #[cfg(test)]
 mod loading;
+#[cfg(test)]
+mod shipped;
 #[cfg(test)]
 mod starting;
 #[cfg(test)]

@@ -45,6 +45,8 @@ pub(super) fn define(interface: &mut LinkerInstance<'_, Host>) -> wasmtime::Resu
     function(interface, "undefine", |host, (event,): (u32,)| undefine(host, event).map_err(number))?;
     function(interface, "raise", |host, (event,): (u32,)| host.view.raise(event).map_err(number))?;
     function(interface, "argument", |host, (): ()| argument(host).map_err(number))?;
+    function(interface, "select", |host, (place,): (u32,)| host.view.select_event(place).map_err(number))?;
+    function(interface, "bring", |host, (handler,): (u32,)| bring(host, handler).map_err(number))?;
     function(interface, "defer", |host, (handler,): (u32,)| defer(host, handler).map_err(number))?;
     define_registration(interface)
 }
@@ -106,6 +108,10 @@ fn change_monitor(host: &mut Host, monitor: u32, change: Change) -> Result<(), R
 
 fn defer(host: &mut Host, handler: u32) -> Result<(), Refusal> {
     host.starting.as_mut().ok_or(Refusal::NotAllowed)?.defer(handler)
+}
+
+fn bring(host: &mut Host, handler: u32) -> Result<(), Refusal> {
+    host.starting.as_mut().ok_or(Refusal::NotAllowed)?.bring(handler)
 }
 
 fn argument(host: &mut Host) -> Result<Arc<Vec<u8>>, Refusal> {
