@@ -1,6 +1,11 @@
 //! One event: what happened, told by the sixteen numbers that come with every call.
 
+use core::cell::{Cell, OnceCell};
+use core::mem;
+use core::ops::Range;
+
 use crate::Error;
+use crate::burst::Burst;
 use crate::flow::{Flow, FlowId};
 use crate::kind::{Direction, EventKind, Hook, Side};
 use crate::tcp::{EndReason, TcpFlags, TcpState};
@@ -9,8 +14,22 @@ use crate::tcp::{EndReason, TcpFlags, TcpState};
 /// and what concerns the packet's bytes ask the host.
 #[derive(Debug)]
 pub struct Event {
-    scalars: Scalars,
-    flow: Flow,
+    pub(crate) scalars: Scalars,
+    pub(crate) flow: Flow,
+    data: OnceCell<Data>,
+}
+
+/// What [`Event::data`] has read.
+#[derive(Debug)]
+enum Data {
+    /// It came with the event and lies here.
+    Brought(Range<usize>),
+    Peeked(Vec<u8>),
+}
+
+std::thread_local! {
+    /// A buffer for the next event that has to ask for its bytes.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// The parameters of `callback` and `filter` in the world, without the handler's number: `wit/world.wit` says what
@@ -36,7 +55,7 @@ pub(crate) struct Scalars {
 
 impl Event {
     pub(crate) const fn from_scalars(scalars: Scalars) -> Self {
-        Self { scalars, flow: Flow(()) }
+        Self { scalars, flow: Flow::current(), data: OnceCell::new() }
     }
 
     /// The built-in event at the root of what happened.
@@ -68,7 +87,7 @@ impl Event {
     /// The direction of the packet or stream.
     #[must_use]
     pub const fn direction(&self) -> Direction {
-        if self.scalars.place >> 12 & 1 == 0 { Direction::ToServer } else { Direction::ToClient }
+        Direction::of_place(self.scalars.place)
     }
 
     /// Whether a packet is current. It is not if a deadline raised the event.
@@ -109,7 +128,8 @@ impl Event {
 
     /// The flow, to be asked.
     #[must_use]
-    pub const fn flow(&self) -> &Flow {
+    pub fn flow(&self) -> &Flow {
+        self.flow.be_current();
         &self.flow
     }
 
@@ -213,6 +233,53 @@ impl Event {
     /// As [`Flow::peek`].
     pub fn peek<'a>(&self, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], Error> {
         self.flow.peek(self.direction(), buffer)
+    }
+
+    /// All in-order bytes in the direction of the event that this monitor has not read, as [`Event::peek`], without a
+    /// buffer of one's own. The bytes are the event's: the same each time.
+    ///
+    /// In a handler of [`on_deferred_data`](crate::StreamMonitor::on_deferred_data) they usually lie where the host has
+    /// put them, and nothing is copied or asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Flow::peek`].
+    pub fn data(&self) -> Result<&[u8], Error> {
+        if self.data.get().is_none() {
+            let _was_empty = self.data.set(self.read_data()?);
+        }
+        match (self.data.get(), &self.flow.burst) {
+            (Some(Data::Peeked(bytes)), _) => Ok(bytes),
+            (Some(Data::Brought(range)), Some(burst)) => Ok(burst.bytes(range.clone())),
+            _ => Ok(&[]),
+        }
+    }
+
+    fn read_data(&self) -> Result<Data, Error> {
+        if let Some(range) = self.flow.burst.as_ref().and_then(Burst::read_whole) {
+            return Ok(Data::Brought(range));
+        }
+        let mut buffer = SPARE.take();
+        match self.peek(&mut buffer) {
+            Ok(_) => Ok(Data::Peeked(buffer)),
+            Err(error) => {
+                SPARE.set(buffer);
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives the buffer back for the next event.
+    pub(crate) fn forget_data(&mut self) {
+        if let Some(Data::Peeked(buffer)) = mem::take(&mut self.data).into_inner() {
+            SPARE.set(buffer);
+        }
+    }
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        self.forget_data();
     }
 }
 

@@ -145,6 +145,7 @@ impl Event {
     ///
     /// [`Error::BadId`] if the event was undefined meanwhile.
     pub fn argument_bytes<'a>(&self, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], Error> {
+        self.flow.be_current();
         *buffer = raw::argument().map_err(Error::from_number)?;
         Ok(buffer)
     }

@@ -171,6 +171,15 @@ impl<M: Exported> Guest for Component<M> {
         M::with_slot(|slot| slot.0.borrow_mut().as_mut().map_or(0, |instance| instance.callback(id, &event).bits()))
     }
 
+    fn burst(events: Vec<u64>, arena: Vec<u8>) -> u64 {
+        M::with_slot(|slot| {
+            slot.0.borrow_mut().as_mut().map_or(0, |instance| {
+                let events = Event::of_burst(events, arena);
+                events.for_each(|handler, event| instance.callback(handler, event) == Verdict::Drop)
+            })
+        })
+    }
+
     fn on_timer(_timer: u32, argument: u64, time: u64) {
         M::with_slot(|slot| {
             if let Some(instance) = slot.0.borrow_mut().as_mut() {

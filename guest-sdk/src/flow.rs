@@ -4,6 +4,7 @@ use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use crate::Error;
 use crate::bindings::sluice::middlebox::flow as raw;
+use crate::burst::{Burst, is_at_hand};
 use crate::kind::{Direction, Side, Sides};
 use crate::tcp::{EndReason, TcpState};
 
@@ -22,7 +23,10 @@ impl FlowId {
     ///
     /// [`Error::NoFlow`] if the host does not follow it any more, [`Error::NotAllowed`] in handlers of events.
     pub fn select(self) -> Result<Flow, Error> {
-        raw::select_flow(self.0).map(|()| Flow(())).map_err(Error::from_number)
+        if is_at_hand() {
+            return Err(Error::NotAllowed);
+        }
+        raw::select_flow(self.0).map(|()| Flow::current()).map_err(Error::from_number)
     }
 }
 
@@ -30,9 +34,25 @@ impl FlowId {
 ///
 /// Every method answers [`Error::NoFlow`] where there is none. Methods about bytes are in the module `stream`.
 #[derive(Debug)]
-pub struct Flow(pub(crate) ());
+pub struct Flow {
+    /// The burst of events, one of which it is the flow of.
+    pub(crate) burst: Option<Burst>,
+}
 
 impl Flow {
+    /// The one that the host has made current.
+    pub(crate) const fn current() -> Self {
+        Self { burst: None }
+    }
+
+    /// Makes it so if it is that of one of many events in one call.
+    #[inline]
+    pub(crate) fn be_current(&self) {
+        if let Some(burst) = &self.burst {
+            burst.be_current();
+        }
+    }
+
     /// Who talks.
     ///
     /// # Errors
@@ -93,7 +113,11 @@ impl Flow {
     ///
     /// [`Error::NoFlow`], [`Error::NotAllowed`] in a filter.
     pub fn set_user_context(&self, value: u64) -> Result<(), Error> {
-        raw::set_user_context(value).map_err(Error::from_number)
+        raw::set_user_context(value).map_err(Error::from_number)?;
+        if let Some(burst) = &self.burst {
+            burst.set_user_context(value);
+        }
+        Ok(())
     }
 
     /// No more events at these sides of this flow for this monitor, and no more bytes of the stream that such a side
@@ -106,7 +130,11 @@ impl Flow {
     ///
     /// [`Error::NoFlow`], [`Error::NotAllowed`] in a filter.
     pub fn stop_monitoring(&self, sides: Sides) -> Result<(), Error> {
-        raw::stop_monitoring(sides.raw()).map_err(Error::from_number)
+        raw::stop_monitoring(sides.raw()).map_err(Error::from_number)?;
+        if let Some(burst) = &self.burst {
+            burst.doubt();
+        }
+        Ok(())
     }
 }
 

@@ -169,6 +169,11 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// Of the packet or stream, from the parameter `place` of an event.
+    pub(crate) const fn of_place(place: u32) -> Self {
+        if place >> 12 & 1 == 0 { Self::ToServer } else { Self::ToClient }
+    }
+
     /// 0 for [`Direction::ToServer`], 1 for [`Direction::ToClient`]: for arrays with a place for each.
     #[must_use]
     pub const fn index(self) -> usize {

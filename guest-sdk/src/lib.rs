@@ -63,6 +63,7 @@
 
 #[doc(hidden)]
 pub mod bindings;
+mod burst;
 pub mod checksum;
 mod configuration;
 mod edit;

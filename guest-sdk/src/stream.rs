@@ -1,6 +1,7 @@
 //! The byte streams of the current flow.
 
 use crate::bindings::sluice::middlebox::stream as raw;
+use crate::burst::Burst;
 use crate::kind::Direction;
 use crate::{Error, Flow};
 
@@ -53,14 +54,11 @@ impl Flow {
         direction: Direction,
         buffer: &'a mut Vec<u8>,
     ) -> Result<&'a [u8], Error> {
-        match raw::peek(direction.raw(), max) {
-            Ok(bytes) => {
-                *buffer = bytes;
-                Ok(buffer)
-            }
-            Err(raw::PeekError::Missed(bytes)) => Err(Error::Missed { bytes }),
-            Err(raw::PeekError::Refused(number)) => Err(Error::from_number(number)),
+        match &self.burst {
+            None => ask_for(direction, max, buffer)?,
+            Some(burst) => peek_in_burst(burst, direction, max, buffer)?,
         }
+        Ok(buffer)
     }
 
     /// Bytes at `offset`, at most `max`, in order or ahead of a hole, up to the end of the fragment that holds
@@ -98,14 +96,47 @@ impl Flow {
     /// [`Error::NoFlow`], [`Error::NotBuffered`].
     pub fn buffer_info(&self, direction: Direction) -> Result<BufferInfo, Error> {
         let raw = raw::buffer_info(direction.raw()).map_err(Error::from_number)?;
+        let unread = self.burst.as_ref().map_or(0, |burst| burst.unread(direction).len());
         Ok(BufferInfo {
-            position: raw.position,
+            // What came with the event counts as read for the host.
+            position: raw.position.saturating_sub(unread as u64),
             held_from: raw.held_from,
             next: raw.next,
             highest: raw.highest,
             ahead_bytes: raw.ahead,
         })
     }
+}
+
+/// Asks the host for bytes.
+fn ask_for(direction: Direction, max: u32, buffer: &mut Vec<u8>) -> Result<(), Error> {
+    match raw::peek(direction.raw(), max) {
+        Ok(bytes) => {
+            *buffer = bytes;
+            Ok(())
+        }
+        Err(raw::PeekError::Missed(bytes)) => Err(Error::Missed { bytes }),
+        Err(raw::PeekError::Refused(number)) => Err(Error::from_number(number)),
+    }
+}
+
+/// Takes the bytes that came with the event first, and asks for what did not.
+fn peek_in_burst(burst: &Burst, direction: Direction, max: u32, buffer: &mut Vec<u8>) -> Result<(), Error> {
+    let brought = burst.read(direction, max as usize);
+    let missing = u32::try_from(brought.len()).map_or(0, |len| max.saturating_sub(len));
+    if brought.is_empty() && burst.may_lack(direction) {
+        burst.be_current();
+        return ask_for(direction, max, buffer);
+    }
+    buffer.clear();
+    buffer.extend_from_slice(brought);
+    if missing > 0 && burst.may_lack(direction) {
+        burst.be_current();
+        let mut rest = Vec::new();
+        ask_for(direction, missing, &mut rest)?;
+        buffer.extend_from_slice(&rest);
+    }
+    Ok(())
 }
 
 /// A run of bytes without a hole.

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod engine {
     mod burst_end;
+    mod bursts;
     mod clock;
     mod company;
     mod corpus;

@@ -11,17 +11,41 @@ struct ByteReader {
     missed_bytes: u64,
     /// To the server, to the client.
     sums: [StreamSum; 2],
-    buffer: Vec<u8>,
+}
+
+/// When data is read.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Mode {
+    /// With the packet that makes it readable.
+    #[default]
+    Packet,
+    /// Once a burst of packets, all flows in one call: cheaper, and too late to stop the packet alone.
+    Burst,
+}
+
+impl core::str::FromStr for Mode {
+    type Err = &'static str;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "packet" => Ok(Self::Packet),
+            "burst" => Ok(Self::Burst),
+            _ => Err("mode is packet or burst"),
+        }
+    }
 }
 
 sluice::export!(ByteReader);
 
 impl Middlebox for ByteReader {
     fn start(setup: &Setup<Self>, configuration: &Configuration) -> Result<Self, String> {
-        configuration.allow_only(&["filter"])?;
+        configuration.allow_only(&["filter", "mode"])?;
         let flows = setup.monitor(configuration.get("filter").unwrap_or_default(), Level::Full)?;
         flows.on(ConnStart, Self::on_start)?;
-        flows.on(NewData, Self::on_data)?;
+        match configuration.parse("mode")?.unwrap_or_default() {
+            Mode::Packet => flows.on(NewData, Self::on_data)?,
+            Mode::Burst => flows.on_deferred_data(NewData, Self::on_data)?,
+        }
         flows.on(Gap, Self::on_gap)?;
         Ok(Self::default())
     }
@@ -48,7 +72,7 @@ impl ByteReader {
         let sum = &mut self.sums[event.direction().index()];
         let mut offset = event.offset();
         loop {
-            match event.peek(&mut self.buffer) {
+            match event.data() {
                 Ok(bytes) => {
                     sum.add(offset, bytes);
                     return Ok(());

@@ -42,6 +42,16 @@ pub const DEFERRED_HANDLERS_PER_TENANT: usize = 4096;
 /// taken to have ended: a burst of fragments behind holes can raise any number of events.
 pub const PUT_OFF_PER_BURST: usize = 4096;
 
+/// Events that a tenant which takes them so is told in one call: each has a bit in the answer.
+pub const EVENTS_PER_BURST: usize = 64;
+
+/// Bytes of streams that come with the events of one such call.
+///
+/// A guest has to make room for them before it is called, and asked for more than its memory holds it would end without
+/// a mistake of its own: whoever closes a large hole makes that much readable at once. What does not fit is left to be
+/// read. 32 full segments are 46,720 bytes.
+pub const BURST_ARENA_BYTES: usize = 64 << 10;
+
 /// Flows that a tenant is told of in one call, and those left unread that it is reminded of in one burst: a guest that
 /// never reads would otherwise have the host look at all its flows for each burst.
 pub const READY_PER_CALL: usize = 1024;

@@ -62,6 +62,8 @@ pub enum Export {
     Filter,
     /// `callback`.
     Callback,
+    /// `burst`.
+    Burst,
     /// `on-timer`.
     OnTimer,
     /// `on-ready`.
@@ -79,6 +81,7 @@ impl Export {
             Self::Start => "start",
             Self::Filter => "filter",
             Self::Callback => "callback",
+            Self::Burst => "burst",
             Self::OnTimer => "on-timer",
             Self::OnReady => "on-ready",
             Self::Stop => "stop",
@@ -87,7 +90,7 @@ impl Export {
 
     pub(crate) const fn entry(self) -> Entry {
         match self {
-            Self::Filter | Self::Callback | Self::OnTimer | Self::OnReady => Entry::Call,
+            Self::Filter | Self::Callback | Self::Burst | Self::OnTimer | Self::OnReady => Entry::Call,
             Self::Instantiation | Self::Start | Self::Stop => Entry::Lifecycle,
         }
     }
@@ -218,6 +221,7 @@ pub(crate) fn reason(
                 Export::Start
                 | Export::Filter
                 | Export::Callback
+                | Export::Burst
                 | Export::OnTimer
                 | Export::OnReady
                 | Export::Stop => FaultReason::Abi { detail },

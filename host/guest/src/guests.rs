@@ -5,7 +5,7 @@ use std::mem;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sluice_engine::event::{Definitions, EventCall, EventFilter, Faulted, Handler, TenantId};
+use sluice_engine::event::{Definitions, EventBurst, EventCall, EventFilter, Faulted, Handler, TenantId};
 use sluice_engine::flow::ConnRecord;
 use sluice_engine::{Grants, Nanos, View};
 use wasmtime::Store;
@@ -131,7 +131,10 @@ impl Guests {
         let started = start(&self.runtime, module, &mut store, &spec.configuration);
         mem::swap(&mut store.data_mut().output, &mut self.output);
         let lane = started?;
-        let definitions = store.data_mut().starting.take().unwrap_or_default();
+        let mut definitions = store.data_mut().starting.take().unwrap_or_default();
+        if lane.has_burst() {
+            definitions.take_bursts();
+        }
         check_definitions(&name, &definitions, &*lane)?;
         self.tenants.push(Tenant {
             name,
@@ -269,6 +272,18 @@ impl Handler for Guests {
         })
     }
 
+    fn burst(
+        &mut self,
+        tenant: TenantId,
+        burst: &mut EventBurst,
+        view: &mut Box<View>,
+    ) -> Result<u64, Faulted> {
+        let report = |view: &View| CallReport::lifecycle(Export::Burst, view);
+        self.enter(tenant, Export::Burst, view, report, |store, lane| {
+            lane.burst(store, &burst.words, &burst.arena)
+        })
+    }
+
     fn timer(
         &mut self,
         tenant: TenantId,
@@ -370,7 +385,9 @@ fn check_definitions(
 ) -> Result<(), StartError> {
     let missing = |defines, export| StartError::MissingExport { guest: Arc::clone(guest), defines, export };
     let events = definitions.events();
-    let registers = events.forests().iter().any(|(_, set)| !set.entries().is_empty());
+    let by_callback = |handler: u32| !lane.has_burst() || !events.deferred().contains(&handler);
+    let mut sets = events.forests().iter();
+    let registers = sets.any(|(_, set)| set.entries().iter().any(|entry| by_callback(entry.handler)));
     if registers && !lane.has_callback() {
         return Err(missing("registers handlers", "callback"));
     }

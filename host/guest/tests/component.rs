@@ -22,7 +22,7 @@ pub(crate) const MEMORY: &str = r#"
   (global.set $top (i32.add (global.get $top) (local.get 3))))
 "#;
 
-const EXPORTS: [(&str, &str); 5] = [
+const EXPORTS: [(&str, &str); 6] = [
     ("start", "func(configuration: list<tuple<string, string>>) -> result<_, string>"),
     (
         "filter",
@@ -34,6 +34,7 @@ const EXPORTS: [(&str, &str); 5] = [
         "func(a: u32, b: u32, c: u32, d: u64, e: u64, f: u64, g: u64, h: u64,
             i: u32, j: u32, k: u32, l: u32, m: u32, n: u32, o: u32, p: u32) -> u32",
     ),
+    ("burst", "func(events: list<u64>, arena: list<u8>) -> u64"),
     ("on-timer", "func(timer: u32, argument: u64, time: u64)"),
     ("stop", "func()"),
 ];

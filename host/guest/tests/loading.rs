@@ -37,7 +37,7 @@ fn the_world_of_the_wit_is_what_the_host_offers() {
         let name = format!("sluice:middlebox/{name}@0.1.0");
         assert!(contents.imports.contains(&name), "{name} in {:?}", contents.imports);
     }
-    assert_eq!(contents.exports, ["start", "filter", "callback", "on-timer", "on-ready", "stop"]);
+    assert_eq!(contents.exports, ["start", "filter", "callback", "burst", "on-timer", "on-ready", "stop"]);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod abi;
 #[cfg(test)]
+mod bursts;
+#[cfg(test)]
 mod component;
 #[cfg(test)]
 mod egress;
@@ -12,6 +14,8 @@ mod filtering;
 mod hostile;
 #[cfg(test)]
 mod loading;
+#[cfg(test)]
+mod shipped;
 #[cfg(test)]
 mod starting;
 #[cfg(test)]

@@ -38,10 +38,11 @@ impl GuestOutput for Said {
     }
 }
 
-/// Knows one expression.
+/// Knows what is true of the segments of tests.
 struct TcpOnly;
 
 struct Always;
+struct Never;
 
 impl Predicate for Always {
     fn matches(&mut self, _datagram: &[u8]) -> bool {
@@ -49,9 +50,19 @@ impl Predicate for Always {
     }
 }
 
+impl Predicate for Never {
+    fn matches(&mut self, _datagram: &[u8]) -> bool {
+        false
+    }
+}
+
 impl FilterCompiler for TcpOnly {
     fn compile(&self, expression: &str) -> Result<Box<dyn Predicate>, String> {
-        if expression == "tcp" { Ok(Box::new(Always)) } else { Err("syntax error".to_owned()) }
+        match expression {
+            "tcp" | "tcp port 80" | "tcp[tcpflags] & tcp-rst != 0" => Ok(Box::new(Always)),
+            "udp" => Ok(Box::new(Never)),
+            _ => Err("syntax error".to_owned()),
+        }
     }
 }
 

@@ -26,6 +26,20 @@ fn same_text(found: &str, expected: &str) {
 }
 
 #[test]
+fn bytes_read_once_a_burst_are_those_read_packet_by_packet() {
+    let here = Folder::new("reports-burst");
+    let outcome = here.sluice("run -q -r SAMPLE @byte-reader mode=burst").well();
+    assert_eq!(outcome.out, expected("byte-reader"));
+    let outcome = here.sluice("run -q -r SAMPLE @byte-reader mode=slow");
+    assert_eq!(
+        (outcome.code, outcome.complaint().contains("mode is packet or burst")),
+        (Some(3), true),
+        "{}",
+        outcome.err
+    );
+}
+
+#[test]
 fn each_guest_reports_what_is_in_the_sample() {
     let here = Folder::new("reports");
     for guest in ["midstat", "http-log", "fake-rexmit", "byte-reader", "abacus", "conn-watch"] {

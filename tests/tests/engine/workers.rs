@@ -77,7 +77,7 @@ fn compare(config: Config, frames: &[Frame], what: &str) -> usize {
 }
 
 /// Many connections at once, and segments between them that nobody sent.
-fn mix(seed: u64) -> Vec<Frame> {
+pub(super) fn mix(seed: u64) -> Vec<Frame> {
     let mut random = Random::new(seed);
     let mut frames = Vec::new();
     for flow in 0..40 {

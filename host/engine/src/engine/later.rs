@@ -3,10 +3,10 @@
 //! What a flow that has ended still holds is kept until then, so that the last bytes can be read.
 
 use super::Engine;
-use crate::event::{Handler, TenantId, VERDICT_DROP, call_handler};
+use crate::event::{Handler, TenantEvents, TenantId, VERDICT_DROP, call_handler};
 use crate::flow::{FlowId, Ready};
 use crate::limits::{PUT_OFF_PER_BURST, READY_PER_CALL};
-use crate::view::{ENDED, Listed, Mode, PutOff};
+use crate::view::{ENDED, Listed, Mode, PutOff, PutOffs};
 
 impl Engine {
     /// Does what was put off until the end of the burst.
@@ -21,16 +21,21 @@ impl Engine {
         self.run_put_off(handler);
         self.run_ready(handler);
         (self.view.packet, self.view.loan) = (packet, loan);
-        for id in std::mem::take(&mut self.view.later.held) {
+        let mut held = std::mem::take(&mut self.view.later.held);
+        for id in held.drain(..) {
             if let Some(index) = self.view.flows.resolve(id) {
                 self.release_streams(index);
             }
+        }
+        if self.view.later.held.is_empty() {
+            self.view.later.held = held;
         }
     }
 
     /// As [`Engine::settle_later`], if so much waits that it takes too much room.
     pub(super) fn settle_later_if_full(&mut self, handler: &mut dyn Handler) {
-        if self.view.later.calls.len() >= PUT_OFF_PER_BURST || self.view.later.held.len() >= PUT_OFF_PER_BURST
+        if self.view.later.put_off.calls.len() >= PUT_OFF_PER_BURST
+            || self.view.later.held.len() >= PUT_OFF_PER_BURST
         {
             self.settle_later(handler);
         }
@@ -44,17 +49,26 @@ impl Engine {
     }
 
     fn run_put_off(&mut self, handler: &mut dyn Handler) {
-        let mut calls = self.view.later.take_calls();
-        calls.sort_by_key(|call| call.tenant);
-        for call in calls {
-            if self.is_alive(call.tenant) {
-                self.run_one_put_off(&call, handler);
+        let mut put_off = self.view.later.take_calls();
+        put_off.group();
+        for calls in put_off.calls.chunk_by(|one, next| one.tenant == next.tenant) {
+            let Some(tenant) = calls.first().map(|call| call.tenant) else { continue };
+            let events = self.view.tenants.get(usize::from(tenant.0));
+            if events.is_some_and(TenantEvents::takes_bursts) {
+                self.run_bursts(tenant, calls, &put_off, handler);
+                continue;
+            }
+            for call in calls {
+                if self.is_alive(tenant) {
+                    self.run_one_put_off(call, &put_off, handler);
+                }
             }
         }
+        self.view.later.give_back(put_off);
     }
 
-    fn run_one_put_off(&mut self, put_off: &PutOff, handler: &mut dyn Handler) {
-        let PutOff { tenant, position, mut call, .. } = *put_off;
+    fn run_one_put_off(&mut self, put_off: &PutOff, all: &PutOffs, handler: &mut dyn Handler) {
+        let PutOff { tenant, position, mut call, packets, .. } = *put_off;
         let mut flow = None;
         if let Some(id) = FlowId::from_number(call.flow) {
             // What has gone in the middle of the burst was told then.
@@ -66,13 +80,10 @@ impl Engine {
         }
         self.counters.callbacks += 1;
         let answer = call_handler(tenant, &call, &mut self.view, handler);
-        self.view.horizon = None;
-        self.view.leave();
+        self.view.leave_put_off();
         match answer {
             Ok(verdict) if verdict & VERDICT_DROP != 0 => {
-                for slot in &put_off.slots {
-                    self.drop_slot(tenant, Some(*slot));
-                }
+                all.slots(packets).for_each(|slot| self.drop_slot(tenant, Some(slot)));
             }
             Ok(_) => {}
             Err(_) => {

@@ -1,6 +1,7 @@
 //! The engine: packets in, events and verdicts out.
 
 mod backlog;
+mod burst;
 mod deadlines;
 mod egress;
 mod ending;

@@ -182,6 +182,22 @@ impl Definitions {
         self.events.defer(handler)
     }
 
+    /// Has the bytes that became readable come with the events of a deferred handler in
+    /// [`Handler::burst`](super::Handler::burst).
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::BadId`] if the handler is not deferred.
+    pub fn bring(&mut self, handler: u32) -> Result<(), Refusal> {
+        self.events.bring(handler)
+    }
+
+    /// Has what is deferred told by [`Handler::burst`](super::Handler::burst), many events in one call, in the place of
+    /// a [`callback`](super::Handler::callback) for each.
+    pub const fn take_bursts(&mut self) {
+        self.events.take_bursts();
+    }
+
     /// Registers a handler; the same registration twice changes nothing.
     ///
     /// # Errors

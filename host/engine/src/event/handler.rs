@@ -1,6 +1,6 @@
 //! Who is called: guests, or native code in their place.
 
-use crate::event::EventCall;
+use crate::event::{EventBurst, EventCall};
 use crate::flow::ConnRecord;
 use crate::{Nanos, View};
 
@@ -41,6 +41,25 @@ pub trait Handler {
     ///
     /// [`Faulted`] if the tenant could not go on.
     fn callback(&mut self, tenant: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<u32, Faulted>;
+
+    /// Handles events of deferred handlers, for a tenant whose definitions [say](super::Definitions::take_bursts) that
+    /// it takes them so; gives a bit for each event, in their order (set: drop its packets).
+    ///
+    /// The bytes in the arena count as read. No flow is current; [`View::select_event`] makes one so.
+    ///
+    /// The default passes over all of them: who has the events of its tenants told so has to write it.
+    ///
+    /// # Errors
+    ///
+    /// [`Faulted`] if the tenant could not go on.
+    fn burst(
+        &mut self,
+        _tenant: TenantId,
+        _burst: &mut EventBurst,
+        _view: &mut Box<View>,
+    ) -> Result<u64, Faulted> {
+        Ok(0)
+    }
 
     /// A timer of the tenant has run out at `deadline`.
     ///

@@ -1,5 +1,6 @@
 //! Events: what happens in a flow, who defined it, who is called.
 
+mod burst;
 mod call;
 mod defined;
 mod definitions;
@@ -16,6 +17,7 @@ mod tenant;
 mod walk;
 mod wants;
 
+pub use burst::{EVENT_WORDS, EventBurst};
 pub use call::{EventCall, Place};
 pub use defined::{DefinedEvents, EventFilter, FIRST_USER_EVENT, UserEvent};
 pub use definitions::{Definitions, MonitorSpec, Predicate, TimerSpec};

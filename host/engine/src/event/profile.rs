@@ -39,6 +39,22 @@ impl EventProfile {
         node.handler_ticks = node.handler_ticks.saturating_add(ticks);
     }
 
+    /// Counts a call that was about several events, in the order in which they were told. None of them is known to have
+    /// taken more than another, so each has the same share.
+    pub(crate) fn told(
+        &mut self,
+        tenant: super::TenantId,
+        events: impl ExactSizeIterator<Item = u32>,
+        ticks: u64,
+    ) {
+        let mut rest = ticks;
+        for (left, event) in (1..=events.len() as u64).rev().zip(events) {
+            let share = rest / left;
+            rest -= share;
+            self.called(tenant, event, share);
+        }
+    }
+
     pub(super) fn node(&mut self, tenant: super::TenantId, event: u32) -> &mut NodeProfile {
         self.nodes.entry((tenant.0, event)).or_default()
     }

@@ -17,6 +17,9 @@ pub struct TenantEvents {
     forests: Forests,
     monitors: Vec<MonitorEvents>,
     deferred: BTreeSet<u32>,
+    /// Those of them with whose events bytes come.
+    brings: BTreeSet<u32>,
+    takes_bursts: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +80,32 @@ impl TenantEvents {
     #[must_use]
     pub const fn deferred(&self) -> &BTreeSet<u32> {
         &self.deferred
+    }
+
+    /// Whether bytes come with the events of a deferred handler, where many are told in one call.
+    #[must_use]
+    pub fn brings(&self, handler: u32) -> bool {
+        self.brings.contains(&handler)
+    }
+
+    /// From now on they do.
+    pub(crate) fn bring(&mut self, handler: u32) -> Result<(), Refusal> {
+        if !self.deferred.contains(&handler) {
+            return Err(Refusal::BadId);
+        }
+        self.brings.insert(handler);
+        Ok(())
+    }
+
+    /// Whether deferred handlers are told of many events in one call.
+    #[must_use]
+    pub const fn takes_bursts(&self) -> bool {
+        self.takes_bursts
+    }
+
+    /// From now on they are.
+    pub(crate) const fn take_bursts(&mut self) {
+        self.takes_bursts = true;
     }
 
     /// What new flows of a monitor invoke.

@@ -140,7 +140,7 @@ impl View {
     }
 
     /// The events of the tenant that is called.
-    fn events(&self) -> Option<&TenantEvents> {
+    pub(super) fn events(&self) -> Option<&TenantEvents> {
         self.tenants.get(usize::from(self.current.tenant.0)).filter(|_| self.current.mode != Mode::Idle)
     }
 

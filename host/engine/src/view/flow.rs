@@ -89,7 +89,7 @@ impl View {
     /// [`Refusal::NoFlow`] if it is not tracked any more or not the tenant's to see, [`Refusal::NotAllowed`] in the
     /// event of a flow.
     pub fn select_flow(&mut self, flow: u64) -> Result<(), Refusal> {
-        if !matches!(self.current.mode, Mode::Timer | Mode::Ready | Mode::Stop) {
+        if !matches!(self.current.mode, Mode::Timer | Mode::Ready | Mode::Burst | Mode::Stop) {
             return Err(Refusal::NotAllowed);
         }
         let id = FlowId::from_number(flow).ok_or(Refusal::NoFlow)?;
@@ -109,7 +109,7 @@ impl View {
     /// [`Refusal::NoFlow`], [`Refusal::BadId`] if that monitor does not watch it, [`Refusal::NotAllowed`] in the event
     /// of a flow.
     pub fn select_monitor(&mut self, monitor: u32) -> Result<(), Refusal> {
-        if !matches!(self.current.mode, Mode::Timer | Mode::Ready | Mode::Stop) {
+        if !matches!(self.current.mode, Mode::Timer | Mode::Ready | Mode::Burst | Mode::Stop) {
             return Err(Refusal::NotAllowed);
         }
         let (index, _) = self.current.flow.ok_or(Refusal::NoFlow)?;

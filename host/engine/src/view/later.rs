@@ -3,11 +3,10 @@
 use std::collections::VecDeque;
 
 use hashbrown::HashMap;
-use smallvec::SmallVec;
 
 use super::View;
 use crate::Direction;
-use crate::event::{EventCall, EventKind, Hook, Place, Raised, TenantId};
+use crate::event::{EventBurst, EventCall, EventKind, Hook, Place, Raised, TenantId};
 use crate::flow::{FlowId, Ready};
 use crate::reassembly::Level;
 
@@ -20,8 +19,60 @@ pub(crate) struct PutOff {
     pub(crate) position: usize,
     /// What happened, for the last time if it happened more than once.
     pub(crate) call: EventCall,
+    /// When it was put off: its place among the others.
+    pub(crate) order: usize,
     /// Packets that it is about.
-    pub(crate) slots: SmallVec<[usize; 2]>,
+    pub(crate) packets: Packets,
+}
+
+/// Some packets of the burst, as a chain of [`PutOffs::slots`]: places of its first and its last link, if there is any.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Packets(Option<(usize, usize)>);
+
+/// A link of a chain: a packet, and the next link.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    slot: usize,
+    next: Option<usize>,
+}
+
+/// What was put off. Used again for each burst, so that nothing is allocated once it has grown.
+#[derive(Debug, Default)]
+pub(crate) struct PutOffs {
+    /// Calls in the order in which they were put off.
+    pub(crate) calls: Vec<PutOff>,
+    slots: Vec<Link>,
+}
+
+impl PutOffs {
+    /// Adds a packet to those that a call is about.
+    fn add_slot(&mut self, place: usize, slot: usize) {
+        let Some(call) = self.calls.get_mut(place) else { return };
+        let link = self.slots.len();
+        self.slots.push(Link { slot, next: None });
+        match &mut call.packets.0 {
+            Some((_, last)) => {
+                if let Some(before) = self.slots.get_mut(std::mem::replace(last, link)) {
+                    before.next = Some(link);
+                }
+            }
+            none => *none = Some((link, link)),
+        }
+    }
+
+    /// The packets that a call is about, in their order.
+    pub(crate) fn slots(&self, packets: Packets) -> impl Iterator<Item = usize> {
+        let link = |place: usize| self.slots.get(place);
+        let first = packets.0.and_then(|(first, _)| link(first));
+        std::iter::successors(first, move |at| at.next.and_then(link)).map(|link| link.slot)
+    }
+
+    /// Tenant by tenant, each one's calls in the order in which they were put off.
+    pub(crate) fn group(&mut self) {
+        if !self.calls.is_sorted_by_key(|call| call.tenant) {
+            self.calls.sort_unstable_by_key(|call| (call.tenant, call.order));
+        }
+    }
 }
 
 /// A flow that is to be listed for a tenant.
@@ -49,8 +100,10 @@ pub(crate) const ENDED: u64 = 1 << 3;
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Later {
-    /// Calls in the order in which they were put off.
-    pub(crate) calls: Vec<PutOff>,
+    /// Calls.
+    pub(crate) put_off: PutOffs,
+    /// What a tenant is told in one call; between calls, the room for it.
+    pub(crate) burst: EventBurst,
     /// Where the last data event of a flow for a handler is among them.
     data: HashMap<(u64, u32, u32, Direction), usize, ahash::RandomState>,
     /// By tenant.
@@ -63,18 +116,33 @@ impl Later {
     /// Nothing waits. `seed` keys the hash: guests choose a part of what is hashed.
     pub(crate) fn new(seed: u64) -> Self {
         let hasher = ahash::RandomState::with_seeds(seed, 0, 0, 2);
-        Self { calls: Vec::new(), data: HashMap::with_hasher(hasher), ready: Vec::new(), held: Vec::new() }
+        Self {
+            put_off: PutOffs::default(),
+            burst: EventBurst::default(),
+            data: HashMap::with_hasher(hasher),
+            ready: Vec::new(),
+            held: Vec::new(),
+        }
     }
 
     /// The calls, taken out.
-    pub(crate) fn take_calls(&mut self) -> Vec<PutOff> {
+    pub(crate) fn take_calls(&mut self) -> PutOffs {
         self.data.clear();
-        std::mem::take(&mut self.calls)
+        std::mem::take(&mut self.put_off)
+    }
+
+    /// Gives back the room that they took, unless something was put off meanwhile.
+    pub(crate) fn give_back(&mut self, mut done: PutOffs) {
+        if self.put_off.calls.is_empty() {
+            done.calls.clear();
+            done.slots.clear();
+            self.put_off = done;
+        }
     }
 
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.calls.is_empty()
+        self.put_off.calls.is_empty()
             && self.held.is_empty()
             && self.ready.iter().all(|queues| queues.fresh.is_empty() && queues.unread.is_empty())
     }
@@ -110,21 +178,29 @@ impl View {
         };
         let is_data = call.kind == EventKind::NewData.number();
         let key = (call.flow, call.id, call.event, Place(call.place).direction());
-        if is_data
-            && let Some(earlier) = self.later.data.get(&key).and_then(|at| self.later.calls.get_mut(*at))
+        let Later { put_off, data, .. } = &mut self.later;
+        let earlier = if is_data { data.get(&key).copied() } else { None };
+        if let Some(place) = earlier
+            && let Some(earlier) = put_off.calls.get_mut(place)
         {
             let is_continued = earlier.position == position
                 && earlier.call.offset.saturating_add(u64::from(earlier.call.length)) == call.offset;
             if is_continued && let Some(length) = earlier.call.length.checked_add(call.length) {
                 earlier.call = EventCall { offset: earlier.call.offset, length, ..call };
-                earlier.slots.extend(slot);
+                if let Some(slot) = slot {
+                    put_off.add_slot(place, slot);
+                }
                 return;
             }
         }
+        let order = put_off.calls.len();
         if is_data {
-            self.later.data.insert(key, self.later.calls.len());
+            data.insert(key, order);
         }
-        self.later.calls.push(PutOff { tenant, position, call, slots: slot.into_iter().collect() });
+        put_off.calls.push(PutOff { tenant, position, call, order, packets: Packets::default() });
+        if let Some(slot) = slot {
+            put_off.add_slot(order, slot);
+        }
         if let Some(flow) = index.and_then(|index| self.flows.get_mut(index)) {
             flow.is_pending = true;
         }

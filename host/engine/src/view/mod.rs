@@ -4,6 +4,7 @@
 //! call. Its public methods are what the WIT offers, each with the refusals written there. Whatever a handler asks of
 //! it takes effect where no other tenant sees it in this pass.
 
+mod at_hand;
 mod edit;
 mod egress;
 mod events;
@@ -17,11 +18,12 @@ mod stream;
 mod tcp_info;
 mod timers;
 
+pub(crate) use at_hand::AtHand;
 pub use egress::Injected;
 pub(crate) use egress::{Egress, Reset};
 pub use flow::{Endpoints, FlowInfo, SideObservables, SideStatistics};
 pub use inject::SegmentSpec;
-pub(crate) use later::{ENDED, Later, Listed, PutOff};
+pub(crate) use later::{ENDED, Later, Listed, PutOff, PutOffs};
 pub(crate) use levels::shown_to;
 pub(crate) use packet::CurrentPacket;
 pub use packet::{PacketInfo, Region};
@@ -50,6 +52,8 @@ pub(crate) enum Mode {
     Callback,
     /// A handler of an event, at the end of the burst.
     PutOff,
+    /// Events of deferred handlers, many in one call.
+    Burst,
     /// A timer has run out.
     Timer,
     /// Flows are ready.
@@ -102,6 +106,8 @@ pub struct View {
     pub(crate) tenants: Vec<TenantEvents>,
     /// What waits for the end of the burst.
     pub(crate) later: Later,
+    /// The events that one call is about.
+    pub(crate) at_hand: Vec<AtHand>,
     /// What leaves otherwise than it came.
     pub(crate) egress: Egress,
     /// What the events cost, if somebody asked for it.
@@ -134,6 +140,7 @@ impl View {
             stale: Vec::new(),
             tenants: Vec::new(),
             later: Later::new(seed),
+            at_hand: Vec::new(),
             egress: Egress::default(),
             profile: None,
             raised: SmallVec::new(),

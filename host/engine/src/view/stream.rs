@@ -148,7 +148,7 @@ impl View {
 
     /// Where the monitor stands: its cursor, or behind the gap that covers it.
     #[inline]
-    fn position(&self, stream: &Stream, attachment: &Attachment, direction: Direction) -> u64 {
+    pub(super) fn position(&self, stream: &Stream, attachment: &Attachment, direction: Direction) -> u64 {
         let cursor = attachment.cursor[direction.index()];
         let behind_gap = |kept: &Kept| kept.skip_gap(cursor).min(self.horizon(direction)).max(cursor);
         stream.kept().map_or(cursor, behind_gap)
@@ -168,7 +168,7 @@ impl View {
 
     /// First byte in order that is still held for the monitor; the next expected byte if none is.
     #[inline]
-    fn held_from(&self, stream: &Stream, attachment: &Attachment, direction: Direction) -> u64 {
+    pub(super) fn held_from(&self, stream: &Stream, attachment: &Attachment, direction: Direction) -> u64 {
         let lent = self.loan_of(direction).map_or((stream.next(), 0), |loan| (loan.offset, loan.len as u64));
         Held::new(stream.kept(), lent.0, lent.1).start().max(attachment.floor[direction.index()])
     }

@@ -115,6 +115,14 @@ pub(crate) fn defer(host: &mut Host, handler: u32) -> Result<(), Refusal> {
     host.starting.as_mut().ok_or(Refusal::NotAllowed)?.defer(handler)
 }
 
+pub(crate) fn bring(host: &mut Host, handler: u32) -> Result<(), Refusal> {
+    host.starting.as_mut().ok_or(Refusal::NotAllowed)?.bring(handler)
+}
+
+pub(crate) fn select(host: &mut Host, place: u32) -> Result<(), Refusal> {
+    host.view.select_event(place)
+}
+
 pub(crate) fn argument(host: &mut Host) -> Result<InBytes, Refusal> {
     let found = host.view.argument()?;
     let bytes = Arc::make_mut(&mut host.bytes);

@@ -75,6 +75,8 @@ pub(super) const ROWS: &[Row] = &[
     ("set-size 0",           "aaaaf nnnnf aaf faa", |view, _| view.set_size(TO_SERVER, 0).map(drop)),
     ("retain nothing",       "....f nnnnf ..f f..", |view, _| view.set_retain(TO_SERVER, 0).map(drop)),
     ("retain most",          "....f nnnnf ..f f..", |view, _| view.set_retain(TO_SERVER, u32::MAX).map(drop)),
+    // There is nothing to select from but in `burst`, where it answers as in a deferred handler (`bursts.rs`).
+    ("select an event",      "nnnnn nnnnn nnn nnn", |view, _| view.select_event(0)),
     ("select-flow",          "nnnnn nnnnn nnn ...", |view, known| view.select_flow(known.flow)),
     ("select-flow 0",        "nnnnn nnnnn nnn fff", |view, _| view.select_flow(0)),
     ("select-flow unknown",  "nnnnn nnnnn nnn fff", |view, _| view.select_flow(u64::MAX)),
