@@ -105,6 +105,8 @@ pub struct View {
     pub(crate) egress: Egress,
     /// What the events cost, if somebody asked for it.
     pub(crate) profile: Option<Box<EventProfile>>,
+    /// Bytes that tenants have read in order, each as often as it was read.
+    pub(crate) bytes_read: u64,
     /// Events raised in the walk at hand.
     raised: SmallVec<[u32; 4]>,
     current: Current,
@@ -135,6 +137,7 @@ impl View {
             later: Later::new(seed),
             egress: Egress::default(),
             profile: None,
+            bytes_read: 0,
             raised: SmallVec::new(),
             current: Current::default(),
         }

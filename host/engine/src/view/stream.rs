@@ -51,6 +51,10 @@ impl View {
         self.read(index, direction, position, usize::try_from(max).unwrap_or(usize::MAX), out);
         let read = (out.len() - before) as u64;
         self.move_cursor(index, direction, position.saturating_add(read));
+        // What a filter looks at is still to be read.
+        if self.current.mode != Mode::Filter {
+            self.bytes_read = self.bytes_read.saturating_add(read);
+        }
         Ok(())
     }
 
