@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Streams(StreamsArgs),
     /// Show the events that a middlebox defines as a tree, and with a capture how often each happened.
     Events(crate::events::EventsArgs),
+    /// Measure what middleboxes cost on a capture, from memory, in CPU time.
+    Bench(crate::bench::BenchArgs),
     /// Compile a middlebox and wrap it into a component.
     Build(crate::build::BuildArgs),
     /// Say what a middlebox imports, exports and needs, and whether it would load.

@@ -9,9 +9,9 @@ use sluice_engine::event::Handler;
 use sluice_engine::limits::Limits;
 use sluice_engine::packet::Burst;
 use sluice_engine::reassembly::Urgent;
-use sluice_engine::{Checksums, Config, Engine, Nanos, Networks, PickUp, Records};
+use sluice_engine::{Checksums, Config, Engine, Nanos, Networks, PickUp, Records, System};
 use sluice_pktio::{CaptureReader, OpenError, PacketIo, ReceiveError, Received};
-use sluice_wire::LinkType;
+use sluice_wire::{IpAddress, LinkType};
 
 use crate::cli::{ChecksumMode, InputArgs, NetworksMode, OverlapMode, UrgentMode};
 use crate::exit::{Exit, Failure};
@@ -118,19 +118,9 @@ impl Input {
     ) -> Result<Ending, Failure> {
         let mut burst = Box::new(SelectedBurst::default());
         let ending = loop {
-            if self.remaining == 0 {
-                break Ending::Complete;
+            if let Some(ending) = self.receive(&mut burst) {
+                break ending;
             }
-            if self.interrupted.load(Ordering::Relaxed) {
-                break Ending::Interrupted;
-            }
-            match self.reader.receive(&mut burst.packets) {
-                Ok(Received::Packets) => {}
-                Ok(Received::Idle) => continue,
-                Ok(Received::End) => break Ending::Complete,
-                Err(error) => break Ending::Damaged(error),
-            }
-            self.select(&mut burst);
             let given: Box<dyn Burst> = burst;
             let returned = engine.receive(given, handler).into_any().downcast::<SelectedBurst>();
             burst = returned.unwrap_or_default();
@@ -139,6 +129,51 @@ impl Input {
         };
         self.progress.finish();
         Ok(ending)
+    }
+
+    /// Hands each burst to `take` until the input ends, without any engine.
+    pub(crate) fn collect(
+        &mut self,
+        mut take: impl FnMut(&SelectedBurst) -> Result<(), Failure>,
+    ) -> Result<Ending, Failure> {
+        let mut burst = SelectedBurst::default();
+        let ending = loop {
+            if let Some(ending) = self.receive(&mut burst) {
+                break Ok(ending);
+            }
+            if let Err(failure) = take(&burst) {
+                break Err(failure);
+            }
+            self.progress.update(self.reader.bytes_read(), self.counters.packets, 0);
+        };
+        self.progress.finish();
+        ending
+    }
+
+    /// Fills a burst with the packets that come next and match the filter, or says how reading ended.
+    pub(crate) fn receive(&mut self, burst: &mut SelectedBurst) -> Option<Ending> {
+        loop {
+            if self.remaining == 0 {
+                return Some(Ending::Complete);
+            }
+            if self.is_interrupted() {
+                return Some(Ending::Interrupted);
+            }
+            match self.reader.receive(&mut burst.packets) {
+                Ok(Received::Packets) => {
+                    self.select(burst);
+                    return None;
+                }
+                Ok(Received::Idle) => {}
+                Ok(Received::End) => return Some(Ending::Complete),
+                Err(error) => return Some(Ending::Damaged(error)),
+            }
+        }
+    }
+
+    /// Whether Ctrl-C was pressed.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
     }
 
     /// Chooses the packets that match the filter, and counts.
@@ -179,20 +214,52 @@ impl Input {
 ///
 /// [`Failure`] for more prefixes with overlap policies than there may be.
 pub(crate) fn engine_for(args: &InputArgs, records: Records) -> Result<Engine, Failure> {
-    let usage = |problem: String| Failure::say(Exit::Usage, problem);
-    let (overlap, systems) = systems::sort(&args.overlap).map_err(usage)?;
-    let mut engine = Engine::new(Config { records, ..engine_config(args, overlap) });
-    engine.set_systems(&systems).map_err(|refusal| usage(refusal.to_string()))?;
-    if args.checksums == ChecksumMode::Auto {
-        let hosts = survey::offloading_hosts(&args.read);
-        for host in &hosts {
+    EnginePlan::of(args, records)?.engine()
+}
+
+/// What engines for this input are made of.
+pub(crate) struct EnginePlan {
+    config: Config,
+    systems: Vec<System>,
+    excused: Vec<IpAddress>,
+}
+
+impl EnginePlan {
+    /// Sorts out what the operator wants; looks at the beginning of the capture for hosts whose checksums mean nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] for more prefixes with overlap policies than there may be.
+    pub(crate) fn of(args: &InputArgs, records: Records) -> Result<Self, Failure> {
+        let (overlap, systems) = systems::sort(&args.overlap).map_err(usage)?;
+        let config = Config { records, ..engine_config(args, overlap) };
+        let mut excused = Vec::new();
+        if args.checksums == ChecksumMode::Auto {
+            excused = survey::offloading_hosts(&args.read);
+        }
+        for host in &excused {
             tracing::info!(
                 "checksums of {host} are wrong throughout and not held against it (-k all to refuse)"
             );
         }
-        engine.excuse_checksums(&hosts);
+        Ok(Self { config, systems, excused })
     }
-    Ok(engine)
+
+    /// A fresh engine.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] for prefixes that the engine does not take.
+    pub(crate) fn engine(&self) -> Result<Engine, Failure> {
+        let mut engine = Engine::new(self.config);
+        engine.set_systems(&self.systems).map_err(|refusal| usage(refusal.to_string()))?;
+        engine.excuse_checksums(&self.excused);
+        Ok(engine)
+    }
+}
+
+fn usage(problem: String) -> Failure {
+    Failure::say(Exit::Usage, problem)
 }
 
 fn engine_config(args: &InputArgs, overlap: OverlapMode) -> Config {

@@ -1,6 +1,7 @@
 //! sluice: a host for sandboxed middleboxes.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod build;
 mod cli;
 mod events;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Run(args) => args.input.verbose,
         Command::Streams(args) => args.input.verbose,
         Command::Events(args) => args.verbose(),
+        Command::Bench(args) => args.verbose(),
         Command::Build(_) | Command::Inspect(_) => 0,
     });
     match dispatch(&cli.command) {
@@ -54,6 +56,7 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Run(args) => run::run(args),
         Command::Streams(args) => streams::run(args),
         Command::Events(args) => events::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Build(args) => {
             build::run(args).map(|()| Exit::Ok).map_err(|error| Failure { exit: Exit::Failed, error })
         }

@@ -4,7 +4,7 @@ use super::program::Folder;
 use super::reports::expected;
 
 /// A core module whose handler of `conn-end` has this body. `$n` is a parameter, zero here.
-fn guest(body: &str) -> Vec<u8> {
+pub(super) fn guest(body: &str) -> Vec<u8> {
     let text = format!(
         r#"(module
             (import "sluice:middlebox/monitor@0.1.0" "open-stream" (func $open (param i32 i32 i32 i32)))

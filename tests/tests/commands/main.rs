@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod accounting;
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod building;
 #[cfg(test)]
 mod conflicts;

@@ -112,6 +112,8 @@ pub struct View {
     pub(crate) egress: Egress,
     /// What the events cost, if somebody asked for it.
     pub(crate) profile: Option<Box<EventProfile>>,
+    /// Bytes that tenants have read in order, each as often as it was read.
+    pub(crate) bytes_read: u64,
     /// Events raised in the walk at hand.
     raised: SmallVec<[u32; 4]>,
     current: Current,
@@ -143,6 +145,7 @@ impl View {
             at_hand: Vec::new(),
             egress: Egress::default(),
             profile: None,
+            bytes_read: 0,
             raised: SmallVec::new(),
             current: Current::default(),
         }

@@ -1,6 +1,6 @@
 //! The streams of the current flow, as the current monitor may read them.
 
-use super::{Loan, View};
+use super::{Loan, Mode, View};
 use crate::flow::{Attachment, Flow};
 use crate::limits::FRAGMENTS_LISTED;
 use crate::reassembly::{Ahead, Held, Kept, Stream};
@@ -52,6 +52,10 @@ impl View {
             end = end.saturating_add(piece.len() as u64);
         }
         self.move_cursor(direction, end);
+        // What a filter looks at is still to be read.
+        if self.current.mode != Mode::Filter {
+            self.bytes_read = self.bytes_read.saturating_add(end - position);
+        }
         Ok(())
     }
 
@@ -210,7 +214,7 @@ impl View {
     /// A stream of the current flow, and the record of the monitor that reads it; refuses where the monitor keeps no
     /// bytes.
     #[inline]
-    fn reader(&self, direction: Direction) -> Result<(&Stream, &Attachment), Refusal> {
+    pub(super) fn reader(&self, direction: Direction) -> Result<(&Stream, &Attachment), Refusal> {
         let (index, position) = self.current.flow.ok_or(Refusal::NoFlow)?;
         let flow = self.flows.get(index).ok_or(Refusal::NoFlow)?;
         if !self.reads(direction) {

@@ -24,11 +24,10 @@ use crate::filter::PacketFilter;
 use crate::input::{Ending, Input, engine_for};
 use copy::Copy;
 use output::{JsonOutput, SharedSink, Sink, TextOutput};
-use words::GuestWords;
 
 pub(crate) use eve::socket;
 pub(crate) use output::{log_line, output_failure, say_fault};
-pub(crate) use words::{Need, sort};
+pub(crate) use words::{GuestWords, Need, sort};
 
 /// Fuel of `start` and `stop` for each unit of a call's.
 const LIFECYCLE_FUEL: u64 = 100;
@@ -54,9 +53,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let mut guests = Guests::new(&runtime, Rc::new(MonitorFilters), output);
     let records = if args.log.contains(&LogKind::Conn) { Records::Each } else { Records::None };
     let mut engine = engine_for(&args.input, records)?;
-    let may = |what| args.allow.contains(&what);
-    let grants =
-        Grants { drop: may(Allowed::Drop), modify: may(Allowed::Modify), inject: may(Allowed::Inject) };
+    let grants = grants(&args.allow);
     for guest in words.guests {
         start(guest, grants, &runtime, &mut guests, &mut engine)?;
     }
@@ -103,6 +100,12 @@ fn finish(
     })
 }
 
+/// What guests may do.
+pub(crate) fn grants(allowed: &[Allowed]) -> Grants {
+    let may = |what| allowed.contains(&what);
+    Grants { drop: may(Allowed::Drop), modify: may(Allowed::Modify), inject: may(Allowed::Inject) }
+}
+
 /// How guests run under these limits.
 pub(crate) fn runtime_options(args: &GuestLimitArgs) -> RuntimeOptions {
     let time = args.fuel.map_or_else(TimeLimit::default, |fuel| TimeLimit::Fuel {
@@ -138,19 +141,30 @@ pub(crate) fn define(
     runtime: &Runtime,
     guests: &mut Guests,
 ) -> Result<Definitions, Failure> {
-    let file = words.file.display().to_string();
-    let bytes = std::fs::read(&words.file).map_err(|error| {
+    let module = load(&words.file, runtime)?;
+    let spec = TenantSpec { name: words.name, configuration: words.configuration, grants };
+    add(&module, &spec, guests)
+}
+
+/// Loads a guest.
+pub(crate) fn load(file: &Path, runtime: &Runtime) -> Result<Module, Failure> {
+    let shown = file.display();
+    let bytes = std::fs::read(file).map_err(|error| {
         let is_forbidden = error.kind() == std::io::ErrorKind::PermissionDenied;
         let exit = if is_forbidden { Exit::Permission } else { Exit::Usage };
-        Failure::say(exit, format!("guest {file}: {error}"))
+        Failure::say(exit, format!("guest {shown}: {error}"))
     })?;
     let module = Module::load(runtime, &bytes)
-        .map_err(|error| Failure::say(Exit::GuestRejected, format!("guest {file} {error}")))?;
+        .map_err(|error| Failure::say(Exit::GuestRejected, format!("guest {shown} {error}")))?;
     if let Lane::Component { reason } = &module.contents().lane {
-        tracing::info!("guest {file} runs on the component lane: {reason}");
+        tracing::info!("guest {shown} runs on the component lane: {reason}");
     }
-    let spec = TenantSpec { name: words.name, configuration: words.configuration, grants };
-    guests.add(&module, &spec).map_err(|error| {
+    Ok(module)
+}
+
+/// Starts a guest, and gives what it defined.
+pub(crate) fn add(module: &Module, spec: &TenantSpec, guests: &mut Guests) -> Result<Definitions, Failure> {
+    guests.add(module, spec).map_err(|error| {
         let exit = if matches!(error, StartError::Faulted(_)) { Exit::Failed } else { Exit::GuestRejected };
         Failure::new(exit, error)
     })
