@@ -1,6 +1,7 @@
 # make run    sets up what is missing, builds host and guests, runs the guests over the sample capture
 # make test   sets up what is missing, then formats, lints and tests everything
-# make bench  prints the tables of benches/README.md, then measures each stage; give it a quiet machine
+# make bench  measures what benches/README.md says and writes tables and plots there; give it a quiet machine.
+#             QUICK=1 takes a tenth of it, a few minutes, and only prints
 # make nightly runs a hundred times as many cases of each property; make fuzz lets libFuzzer look for an hour a target
 # make load   attacks on memory at full size, each with a ceiling that it checks; five minutes
 # Others: setup, host, guests, fmt, lint.
@@ -35,11 +36,15 @@ run: host guests
 test: host guests
 	@scripts/test.sh
 
+BENCH_EXTENT := $(if $(QUICK),--quick,--write)
+
 bench: host guests
-	cargo run --release --locked -p sluice-benches
+	cargo run --release --locked -p sluice-benches --bin compare -- $(BENCH_EXTENT)
+ifndef QUICK
 	cargo run --release --locked -p sluice-benches --bin levels
 	cargo run --release --locked -p sluice-benches --bin events
 	cargo bench --locked -p sluice-benches
+endif
 
 # Debug assertions and overflow checks are on: the profile is that of `make test`.
 nightly: setup

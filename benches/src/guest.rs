@@ -4,6 +4,8 @@
 //! and the native handler is the price of the call. For bytes it is the shipped `byte-reader`, whose report says
 //! whether it had every byte.
 
+mod component;
+
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
@@ -16,7 +18,9 @@ use sluice_guest::{
     RuntimeOptions, Severity, StartError, TenantSpec,
 };
 
+use crate::compare::task::Matcher;
 use crate::events::dispatch::Shape;
+use crate::patterns;
 use crate::pipeline::{self, Run, RunError};
 use crate::traffic::Traffic;
 use crate::twin::Work;
@@ -24,8 +28,17 @@ use crate::twin::Work;
 /// Where `make guests` leaves the guest that reads all bytes, from the project's folder on.
 pub const BYTE_READER: &str = "target/guests/byte-reader.wasm";
 
+/// Where it leaves the one that looks for patterns.
+pub const SIGNATURES: &str = "target/guests/signatures.wasm";
+
 /// A guest that adds up the wire lengths of its events.
 const COUNTER: &str = include_str!("guest/counter.wat");
+
+/// A guest that reads and looks at nothing.
+const PEEKER: &str = include_str!("guest/peeker.wat");
+
+/// A guest that calls one import over and over.
+const CROSSINGS: &str = include_str!("guest/crossings.wat");
 
 /// Why a guest was not measured.
 #[derive(Debug, thiserror::Error)]
@@ -35,17 +48,23 @@ pub enum GuestError {
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
     /// The text is no component.
-    #[error("the counting guest: {0}")]
+    #[error("a guest in text: {0}")]
     Text(#[from] wat::Error),
+    /// The text does not fit the world.
+    #[error("a guest in text does not fit the world: {0}")]
+    World(String),
     /// The guest's file cannot be read.
-    #[error("{BYTE_READER}")]
-    File(#[from] std::io::Error),
+    #[error("{0}")]
+    File(&'static str, #[source] std::io::Error),
     /// The host does not take the component.
     #[error("the guest {0}")]
     Load(#[from] LoadError),
     /// The guest does not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The patterns of the native twin are too many.
+    #[error(transparent)]
+    Patterns(#[from] aho_corasick::BuildError),
     /// It defined something, or ran, in a way that proves nothing.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -62,12 +81,26 @@ pub enum GuestError {
 /// Guests, compiled.
 #[derive(Debug)]
 pub struct Lane {
+    /// Its name in tables.
+    pub name: &'static str,
     runtime: Runtime,
     counter: Module,
+    peeker: Module,
+    crossings: Module,
     byte_reader: Option<Module>,
+    signatures: Option<Module>,
 }
 
 impl Lane {
+    /// Every way into guests that there is, with the guests compiled for it.
+    ///
+    /// # Errors
+    ///
+    /// [`GuestError`] for guests that do not load.
+    pub fn all() -> Result<Vec<Self>, GuestError> {
+        Ok(vec![Self::compile()?])
+    }
+
     /// Compiles the guests. The one that reads bytes is left out if `make guests` has not made it.
     ///
     /// # Errors
@@ -76,13 +109,18 @@ impl Lane {
     pub fn compile() -> Result<Self, GuestError> {
         let runtime = Runtime::new(RuntimeOptions::default())?;
         let counter = Module::load(&runtime, &wat::parse_str(COUNTER)?)?;
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(BYTE_READER);
-        let byte_reader = match std::fs::read(file) {
-            Ok(bytes) => Some(Module::load(&runtime, &bytes)?),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error.into()),
+        let in_text = |text| -> Result<Module, GuestError> {
+            Ok(Module::load(&runtime, &component::component(text, &["start", "callback"])?)?)
         };
-        Ok(Self { runtime, counter, byte_reader })
+        let (peeker, crossings) = (in_text(PEEKER)?, in_text(CROSSINGS)?);
+        let (byte_reader, signatures) = (shipped(&runtime, BYTE_READER)?, shipped(&runtime, SIGNATURES)?);
+        Ok(Self { name: "component", runtime, counter, peeker, crossings, byte_reader, signatures })
+    }
+
+    /// Files of guests that are not there.
+    pub fn missing(&self) -> impl Iterator<Item = &'static str> {
+        let guests = [(BYTE_READER, &self.byte_reader), (SIGNATURES, &self.signatures)];
+        guests.into_iter().filter(|(_, module)| module.is_none()).map(|(file, _)| file)
     }
 
     /// Whether there is a guest for the work.
@@ -119,16 +157,93 @@ impl Lane {
 }
 
 impl Lane {
+    /// Runs `traffic` with a guest that does nothing in the handlers of `work`, or for bytes nothing but read.
+    ///
+    /// # Errors
+    ///
+    /// [`GuestError`].
+    pub fn run_idle(&self, traffic: &Arc<Traffic>, config: Config, work: Work) -> Result<Run, GuestError> {
+        let module = if work == Work::AllBytes { &self.peeker } else { &self.counter };
+        let mut guests = self.started(module)?;
+        let definitions = work.definitions().map_err(RunError::from)?;
+        let run = pipeline::run(traffic, config, definitions, &mut guests)?;
+        if work == Work::AllBytes {
+            run.check_read(traffic)?;
+        }
+        Ok(run)
+    }
+
+    /// The guest that adds up the wire lengths of its events, as tenant 0.
+    ///
+    /// # Errors
+    ///
+    /// [`GuestError`] if it does not start.
+    pub fn counting(&self) -> Result<Guests, GuestError> {
+        self.started(&self.counter)
+    }
+
+    /// The guest that calls imports, as tenant 0.
+    pub(crate) fn crossing(&self) -> Result<Guests, GuestError> {
+        self.started(&self.crossings)
+    }
+
+    /// A guest that defines nothing itself: it is called for whatever is attached for it.
+    fn started(&self, module: &Module) -> Result<Guests, GuestError> {
+        let mut guests = Guests::new(&self.runtime, Rc::new(NoFilters), Box::new(Said::default()));
+        guests.add(module, &TenantSpec { name: "in text".to_owned(), ..TenantSpec::default() })?;
+        Ok(guests)
+    }
+
+    /// Runs `traffic` with the guest that looks for patterns, and checks that it looked at every byte and found as many
+    /// matches as there are. `None` if there is no such guest.
+    ///
+    /// # Errors
+    ///
+    /// [`GuestError`].
+    pub fn run_patterns(
+        &self,
+        traffic: &Arc<Traffic>,
+        config: Config,
+        matcher: Matcher,
+        matches: u64,
+    ) -> Result<Option<Run>, GuestError> {
+        let Some(module) = &self.signatures else { return Ok(None) };
+        let said = Said::default();
+        let mut guests = Guests::new(&self.runtime, Rc::new(NoFilters), Box::new(said.clone()));
+        let whose = match matcher {
+            Matcher::Guest => "guest",
+            Matcher::Host => "host",
+        };
+        let configuration = [("patterns", patterns::list()), ("matcher", whose.to_owned())];
+        let spec = TenantSpec {
+            name: "signatures".to_owned(),
+            configuration: configuration.map(|(key, value)| (key.to_owned(), value)).to_vec(),
+            ..TenantSpec::default()
+        };
+        let definitions = guests.add(module, &spec)?;
+        let run = pipeline::run(traffic, config, definitions, &mut guests)?;
+        said.check_lines(vec![format!("{} bytes, {matches} matches", traffic.stream_bytes)])?;
+        Ok(Some(run))
+    }
+
     /// Runs all packets of `traffic` with a guest that answers each filter with no.
     ///
     /// # Errors
     ///
     /// [`GuestError`].
     pub fn run_shape(&self, traffic: &Arc<Traffic>, shape: Shape) -> Result<Run, GuestError> {
-        let mut guests = Guests::new(&self.runtime, Rc::new(NoFilters), Box::new(Said::default()));
-        guests.add(&self.counter, &TenantSpec { name: "events".to_owned(), ..TenantSpec::default() })?;
+        let mut guests = self.counting()?;
         let definitions = shape.definitions().map_err(RunError::from)?;
         Ok(shape.check(pipeline::run(traffic, Config::default(), definitions, &mut guests)?)?)
+    }
+}
+
+/// A guest that comes with the project; `None` if `make guests` has not made it.
+fn shipped(runtime: &Runtime, file: &'static str) -> Result<Option<Module>, GuestError> {
+    match std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)) {
+        Ok(bytes) => Ok(Some(Module::load(runtime, &bytes)?)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(GuestError::File(file, error)),
     }
 }
 
@@ -143,6 +258,11 @@ impl Said {
         };
         let sent =
             vec![line("server", &traffic.expected.to_server), line("client", &traffic.expected.to_client)];
+        self.check_lines(sent)
+    }
+
+    /// Checks that the report has each of these lines.
+    fn check_lines(&self, sent: Vec<String>) -> Result<(), GuestError> {
         let report = self.0.borrow();
         if sent.iter().all(|sent| report.lines().any(|line| line == sent)) {
             return Ok(());
@@ -188,7 +308,12 @@ mod tests {
         for work in Work::ALL.into_iter().filter(|work| lane.does(*work)) {
             let native = pipeline::run_native(&traffic, Config::default(), work).unwrap();
             let guest = lane.run(&traffic, Config::default(), work).unwrap().unwrap();
-            assert_eq!(guest.counters, native.counters, "{}", work.name());
+            let idle = lane.run_idle(&traffic, Config::default(), work).unwrap();
+            let alone = pipeline::run_alone(&traffic, Config::default(), work).unwrap();
+            for run in [guest, idle, alone] {
+                assert_eq!(run.counters, native.counters, "{}", work.name());
+                assert_eq!(run.bytes_read, native.bytes_read, "{}", work.name());
+            }
         }
     }
 }

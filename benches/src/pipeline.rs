@@ -10,7 +10,7 @@ use sluice_engine::{Config, Engine, Grants, Refusal};
 use crate::burst::ArenaBurst;
 use crate::process;
 use crate::traffic::{Expected, Traffic};
-use crate::twin::{Twin, Work};
+use crate::twin::{Idle, Twin, Work};
 
 /// What one run took and did.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,8 @@ pub struct Run {
     pub frame_bytes: u64,
     /// Everything that the engine counted.
     pub counters: Counters,
+    /// Bytes of streams that were read.
+    pub bytes_read: u64,
     /// Flows in the table at the end, ended ones included.
     pub flows: usize,
     /// The most that all stream buffers took at a time, in bytes.
@@ -43,6 +45,18 @@ impl Run {
     #[must_use]
     pub fn gigabits_per_second(&self) -> f64 {
         ratio(self.frame_bytes.saturating_mul(8), self.cpu_ns)
+    }
+
+    /// Checks that every byte of all streams was read once, without looking at any.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Read`].
+    pub const fn check_read(&self, traffic: &Traffic) -> Result<(), RunError> {
+        if self.bytes_read == traffic.stream_bytes {
+            return Ok(());
+        }
+        Err(RunError::Read { read: self.bytes_read, sent: traffic.stream_bytes })
     }
 
     /// Resident memory that one flow added, in bytes.
@@ -77,6 +91,14 @@ pub enum RunError {
         found: u64,
         /// Calls that there should have been.
         expected: u64,
+    },
+    /// More or fewer bytes were read than there were.
+    #[error("{read} bytes were read of {sent}")]
+    Read {
+        /// Bytes that were read.
+        read: u64,
+        /// Bytes that were sent, each counted once.
+        sent: u64,
     },
     /// The streams read are not the streams sent.
     #[error("read {read:?}, sent were {sent:?}")]
@@ -141,6 +163,7 @@ pub fn run(
         packets,
         frame_bytes: traffic.bytes.len() as u64,
         counters: *engine.counters(),
+        bytes_read: engine.bytes_read(),
         flows,
         buffered_peak_bytes: engine.budget().peak(),
         resident_bytes,
@@ -157,6 +180,20 @@ pub fn run_native(traffic: &Arc<Traffic>, config: Config, work: Work) -> Result<
     let run = run(traffic, config, work.definitions()?, &mut twin)?;
     if work == Work::AllBytes {
         RunError::check_bytes(&twin.read, traffic)?;
+    }
+    Ok(run)
+}
+
+/// Runs `traffic` through an engine that calls handlers of `work` which do nothing, or for bytes nothing but read: what
+/// the engine takes, without what is done with its events.
+///
+/// # Errors
+///
+/// [`RunError`].
+pub fn run_alone(traffic: &Arc<Traffic>, config: Config, work: Work) -> Result<Run, RunError> {
+    let run = run(traffic, config, work.definitions()?, &mut Idle::default())?;
+    if work == Work::AllBytes {
+        run.check_read(traffic)?;
     }
     Ok(run)
 }

@@ -13,7 +13,7 @@ const TOP: f64 = 48.0;
 const BOTTOM: f64 = 380.0;
 
 /// Colours that are told apart with red-green blindness too (Okabe and Ito, "Color Universal Design", 2008).
-const COLOURS: [&str; 8] =
+pub(crate) const COLOURS: [&str; 8] =
     ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5b5b5b", "#8c6d1f"];
 
 /// How values are laid out along an axis.
@@ -231,14 +231,14 @@ impl Range {
 }
 
 /// One, two or five times a power of ten, four to ten of which reach `most`.
-fn step_for(most: f64) -> f64 {
+pub(crate) fn step_for(most: f64) -> f64 {
     let power = 10_f64.powf((most / 10.0).log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
     steps.into_iter().find(|step| most / step <= 10.0).unwrap_or(power * 10.0)
 }
 
 /// A value with the letter of its power of a thousand.
-fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     for (factor, letter) in [(1e9, " G"), (1e6, " M"), (1e3, " k")] {
         if value >= factor {
             return format!("{}{letter}", trimmed(value / factor));
@@ -253,7 +253,7 @@ fn trimmed(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 

@@ -13,6 +13,12 @@ impl Samples {
         self.0.insert(place, value);
     }
 
+    /// Whether nothing was measured.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The least; 0 if nothing was measured.
     #[must_use]
     pub fn best(&self) -> f64 {
