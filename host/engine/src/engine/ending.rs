@@ -15,7 +15,12 @@ impl Engine {
         }
         for direction in Direction::BOTH {
             self.infer_lost_fin(index, direction);
-            self.give_up(index, direction, GiveUp::Everything, now, handler);
+            if self.view.flows.get(index).is_some_and(|flow| flow.stream(direction).is_caught_up()) {
+                // Nothing to give up: most flows end like that.
+                self.complete_late(index, direction, now, handler);
+            } else {
+                self.give_up(index, direction, GiveUp::Everything, now, handler);
+            }
         }
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         flow.end = Some(reason);
@@ -56,6 +61,9 @@ impl Engine {
         flow.is_pending = false;
         for direction in Direction::BOTH {
             let stream = flow.stream_mut(direction);
+            if stream.buffer.is_none() {
+                continue;
+            }
             let unanswered = stream.take_syn_data(&mut self.budget).len() as u64;
             let waiting = stream.release(&mut self.budget);
             let bytes = &mut self.counters.bytes;

@@ -124,8 +124,8 @@ pub enum Networks {
 pub enum Records {
     /// None: nothing is spent on them.
     None,
-    /// Each: [`Handler::conn_record`](crate::event::Handler::conn_record) gets its record when its place in the table is
-    /// given up.
+    /// Each: [`Handler::conn_record`](crate::event::Handler::conn_record) gets its record when its place in the table
+    /// is given up.
     Each,
 }
 

@@ -9,6 +9,7 @@ use super::{Engine, PickUp};
 use crate::event::Handler;
 use crate::flow::{Attachment, EndReason, Flow};
 use crate::tcp::acknowledges_syn;
+use crate::view::View;
 use crate::{Direction, Nanos, Side};
 
 /// What a segment finds in the flow table.
@@ -89,40 +90,35 @@ impl Engine {
 
     /// Gives a new flow the monitors that take it.
     fn attach_monitors(&mut self, index: u32) {
-        let packet = self.view.packet.as_ref();
-        let datagram = packet.and_then(|packet| {
-            let frame = self.view.frame(packet.slot)?;
+        let View { flows, tenants: events, burst, packet, .. } = &mut *self.view;
+        let (Some(flow), Some(packet)) = (flows.get_mut(index), packet.as_ref()) else { return };
+        let datagram = || {
+            let frame = burst.as_ref()?.packet(packet.slot)?;
             frame.bytes.get(usize::from(packet.headers.ip_offset)..)
-        });
-        let datagram = datagram.unwrap_or(&[]);
-        let mut attachments = smallvec::SmallVec::<[Attachment; 1]>::new();
+        };
         for (number, monitor) in self.monitors.iter_mut() {
             if !monitor.takes(datagram) {
                 continue;
             }
-            let Some(tenant) = self.tenants.get_mut(usize::from(monitor.tenant.0)) else { continue };
+            let owner = usize::from(monitor.tenant.0);
+            let (Some(tenant), Some(events)) = (self.tenants.get_mut(owner), events.get_mut(owner)) else {
+                continue;
+            };
             if tenant.counters.flows >= self.config.limits.tenant_flows as u64 {
                 tenant.counters.refused_flows += 1;
                 continue;
             }
             tenant.counters.flows += 1;
-            let events = self.view.tenants.get(usize::from(monitor.tenant.0));
-            let set = events.and_then(|events| events.of_monitor(monitor.number.into()));
-            let interest = set.map_or(0, |set| set.interest());
-            attachments.push(monitor.attachment(number, interest));
+            let forest = events.inherit(monitor.number);
+            let interest = events.get(forest).map_or(0, |set| set.interest());
+            flow.attachments.push(Attachment { forest, ..monitor.attachment(number, interest) });
         }
-        for attachment in &mut attachments {
-            if let Some(events) = self.view.tenants.get_mut(usize::from(attachment.tenant.0)) {
-                attachment.forest = events.inherit(attachment.number);
+        for direction in Direction::BOTH {
+            let rules = self.rules(index, direction);
+            if let Some(flow) = self.view.flows.get_mut(index) {
+                flow.stream_mut(direction).rules = rules;
             }
         }
-        let Some(flow) = self.view.flows.get(index) else { return };
-        let rules = Direction::BOTH.map(|direction| self.rules(flow, direction));
-        let Some(flow) = self.view.flows.get_mut(index) else { return };
-        for (direction, rules) in Direction::BOTH.into_iter().zip(rules) {
-            flow.stream_mut(direction).rules = rules;
-        }
-        flow.attachments = attachments;
         self.serve_new(index);
     }
 }

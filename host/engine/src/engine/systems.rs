@@ -3,7 +3,6 @@
 use sluice_wire::IpAddress;
 
 use super::Engine;
-use crate::flow::Flow;
 use crate::limits::SYSTEM_PREFIXES;
 use crate::reassembly::{OverlapPolicy, Rules};
 use crate::{Direction, Refusal};
@@ -52,14 +51,14 @@ impl Engine {
         Ok(())
     }
 
-    /// How a direction of a flow is read.
-    pub(super) fn rules(&self, flow: &Flow, direction: Direction) -> Rules {
+    /// How a direction of the flow at `index` is read.
+    pub(super) fn rules(&self, index: u32, direction: Direction) -> Rules {
         let rules = self.config.rules(direction);
         if self.systems.is_empty() {
             return rules;
         }
-        let receiver = flow.endpoint(direction.receiver()).address;
-        let system = self.systems.iter().find(|system| system.holds(receiver));
+        let receiver = self.view.flows.get(index).map(|flow| flow.endpoint(direction.receiver()).address);
+        let system = receiver.and_then(|receiver| self.systems.iter().find(|system| system.holds(receiver)));
         Rules { overlap: system.map_or(rules.overlap, |system| system.overlap), ..rules }
     }
 }

@@ -30,9 +30,11 @@ pub(crate) struct Monitor {
 }
 
 impl Monitor {
-    /// Whether it takes a flow that begins with this IP datagram.
-    pub(crate) fn takes(&mut self, datagram: &[u8]) -> bool {
-        self.is_alive && self.audience == Audience::Stream && matches(&mut self.filter, datagram)
+    /// Whether it takes a flow that begins with an IP datagram, which is looked at only if it has a filter.
+    pub(crate) fn takes<'d>(&mut self, datagram: impl FnOnce() -> Option<&'d [u8]>) -> bool {
+        let is_meant = self.is_alive && self.audience == Audience::Stream;
+        let is_wanted = |filter: &mut Box<dyn Predicate>| filter.matches(datagram().unwrap_or(&[]));
+        is_meant && self.filter.as_mut().is_none_or(is_wanted)
     }
 
     /// Its record with a flow that begins, which invokes what has this interest.

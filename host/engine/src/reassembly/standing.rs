@@ -58,6 +58,12 @@ impl Standing {
         self.next.saturating_add(u64::from(self.highest))
     }
 
+    /// Whether nothing lies ahead: no byte seen, none acknowledged.
+    #[inline]
+    pub(super) const fn is_caught_up(&self) -> bool {
+        self.highest == 0 && self.acknowledged == 0
+    }
+
     /// A byte in front of `offset` was seen.
     #[inline]
     pub(super) fn raise_highest(&mut self, offset: u64) {

@@ -157,6 +157,12 @@ impl Stream {
         !self.standing.has_fin() && self.buffer.as_deref().is_none_or(Buffer::is_plain)
     }
 
+    /// Whether nothing is held, and nothing is known of that lies ahead, seen or acknowledged.
+    #[inline]
+    pub(crate) fn is_caught_up(&self) -> bool {
+        self.buffer.is_none() && self.standing.is_caught_up()
+    }
+
     /// Moves a steady stream on by `len` bytes that came in order.
     #[inline]
     pub(crate) fn advance(&mut self, len: u64) {
