@@ -3,13 +3,14 @@
 use std::any::Any;
 use std::fs;
 use std::path::Path;
+use std::rc::Rc;
 
 use sluice_engine::packet::{Burst, Packet};
 use sluice_engine::{Config, Engine, Grants, Nanos};
-use sluice_guest::{RuntimeOptions, TimeLimit};
+use sluice_guest::{Guests, LaneChoice, Module, Runtime, RuntimeOptions, TenantSpec, TimeLimit};
 use sluice_wire::{LinkType, Segment, SeqNumber, TcpFlags};
 
-use crate::worker::Worker;
+use crate::worker::{Said, TcpOnly};
 
 /// Bursts of these sizes, in turn.
 const BURSTS: [usize; 4] = [1, 2, 7, 32];
@@ -107,28 +108,43 @@ fn traffic(seed: u64, most: u64) -> Vec<(Nanos, Vec<u8>)> {
     frames
 }
 
-/// What a guest says of frames in bursts of a size, and what the engine counted; how often it was called.
-fn run(
-    component: &[u8],
-    words: &[(&str, &str)],
-    frames: &[(Nanos, Vec<u8>)],
-    size: usize,
-) -> (Vec<String>, u64) {
-    let time = TimeLimit::FUEL;
-    let mut worker = Worker::with_options(RuntimeOptions { time, ..RuntimeOptions::default() });
-    let definitions = worker.start_with(component, words).unwrap();
-    let mut engine = Engine::new(Config::default());
-    let tenant = engine.attach(definitions, Grants::ALL).unwrap();
-    let mut said = Vec::new();
-    for burst in frames.chunks(size) {
-        let _ = engine.receive(Box::new(Frames(burst.to_vec())), &mut worker.guests);
-        said.push(format!("{:?}", engine.verdicts()));
+/// A compiled guest with its configuration.
+struct Guest {
+    runtime: Runtime,
+    module: Module,
+    spec: TenantSpec,
+}
+
+impl Guest {
+    fn new(component: &[u8], words: &[(&str, &str)], lane: LaneChoice) -> Self {
+        let runtime =
+            Runtime::new(RuntimeOptions { time: TimeLimit::FUEL, lane, ..RuntimeOptions::default() })
+                .unwrap();
+        let module = Module::load(&runtime, component).unwrap();
+        let configuration =
+            words.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let spec = TenantSpec { name: "guest".to_owned(), configuration, ..TenantSpec::default() };
+        Self { runtime, module, spec }
     }
-    engine.finish(&mut worker.guests);
-    assert!(engine.is_alive(tenant), "{:?}", worker.fault());
-    said.extend(worker.lines());
-    said.push(format!("{:?}", engine.counters()));
-    (said, worker.guests.statistics(tenant).unwrap().calls)
+
+    /// What it says of frames in bursts of a size, and what the engine counted; how often it was called.
+    fn run(&self, frames: &[(Nanos, Vec<u8>)], size: usize) -> (Vec<String>, u64) {
+        let output = Said::default();
+        let mut guests = Guests::new(&self.runtime, Rc::new(TcpOnly), Box::new(output.clone()));
+        let definitions = guests.add(&self.module, &self.spec).unwrap();
+        let mut engine = Engine::new(Config::default());
+        let tenant = engine.attach(definitions, Grants::ALL).unwrap();
+        let mut said = Vec::new();
+        for burst in frames.chunks(size) {
+            let _ = engine.receive(Box::new(Frames(burst.to_vec())), &mut guests);
+            said.push(format!("{:?}", engine.verdicts()));
+        }
+        engine.finish(&mut guests);
+        assert!(engine.is_alive(tenant), "{:?}", output.faults.borrow());
+        said.extend(output.lines.borrow().iter().cloned());
+        said.push(format!("{:?}", engine.counters()));
+        (said, guests.statistics(tenant).unwrap().calls)
+    }
 }
 
 #[test]
@@ -136,16 +152,17 @@ fn the_same_middlebox_does_the_same_with_the_burst_form_and_without() {
     for (guest, words, most) in [("byte-reader", &[("mode", "burst")][..], 900), ("events-tour", &[], 30)] {
         let with = shipped(guest);
         let without = without_burst(with.clone());
-        for seed in 1..4 {
-            let frames = traffic(seed, most);
-            for size in BURSTS {
-                let (one, calls_of_one) = run(&with, words, &frames, size);
-                let (other, calls_of_other) = run(&without, words, &frames, size);
+        let other = Guest::new(&without, words, LaneChoice::Direct);
+        for lane in [LaneChoice::Direct, LaneChoice::Component] {
+            let one = Guest::new(&with, words, lane);
+            for (size, seed) in BURSTS.into_iter().zip(1..) {
+                let frames = traffic(seed, most);
+                let ((one, calls), (other, other_calls)) = (one.run(&frames, size), other.run(&frames, size));
                 for (one, other) in one.iter().zip(&other) {
                     assert_eq!(one, other, "{guest}, seed {seed}, bursts of {size}");
                 }
                 assert_eq!(one.len(), other.len());
-                assert!(size < 7 || calls_of_one < calls_of_other, "{calls_of_one} {calls_of_other}");
+                assert!(size < 7 || calls < other_calls, "{calls} {other_calls}");
             }
         }
     }

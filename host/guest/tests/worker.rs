@@ -39,7 +39,7 @@ impl GuestOutput for Said {
 }
 
 /// Knows what is true of the segments of tests.
-struct TcpOnly;
+pub(crate) struct TcpOnly;
 
 struct Always;
 struct Never;
