@@ -121,10 +121,7 @@ fn people_get_a_table() {
     assert_eq!(text, "", "a setting that the guest does not know");
     let text = here.sluice("bench -q --passes 1 -r SAMPLE @abacus").well().out;
     let (head, rest) = text.split_once('\n').unwrap();
-    assert!(
-        head.ends_with("web.pcap.gz: 5096 packets, 2767165 bytes, 125 flows; 1 passes"),
-        "{head}"
-    );
+    assert!(head.ends_with("web.pcap.gz: 5096 packets, 2767165 bytes, 125 flows; 1 passes"), "{head}");
     let names: Vec<&str> = rest.lines().filter_map(|line| line.get(..24)).map(str::trim).collect();
     let rows = [
         "",
