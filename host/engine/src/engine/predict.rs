@@ -10,8 +10,9 @@ use sluice_wire::{TcpFlags, TcpHeader};
 use super::Engine;
 use super::segment::Segment;
 use super::sight::Clue;
+use crate::Side;
 use crate::event::{EventKind, Handler, Hook, Raised, interest_bit};
-use crate::flow::{Ends, Observed};
+use crate::flow::{Flow, Observed};
 use crate::reassembly::Level;
 use crate::tcp::{self, Class};
 use crate::view::Loan;
@@ -71,18 +72,14 @@ impl Engine {
         let now = view.clock;
         let flow = view.flows.get_mut(index)?;
         let sender = flow.side_of(sender_is_low);
-        let is_partial = flow.is_partial();
-        if flow.deadline <= now || !flow.is_steady() {
-            return None;
-        }
-        let ends = flow.ends_mut(sender);
-        if !is_expected(&ends, is_partial, tcp) {
+        if flow.deadline <= now || !flow.is_steady() || !is_expected(flow, sender, tcp) {
             return None;
         }
         let packet = view.packet.as_mut()?;
-        let offset = if ends.sent.is_anchored() { ends.sent.offset_of(tcp.seq) } else { 0 };
+        let stream = flow.stream(sender.sends());
+        let offset = if stream.is_anchored() { stream.offset_of(tcp.seq) } else { 0 };
         (packet.sender, packet.offset) = (sender, offset.max(0).unsigned_abs());
-        tcp::send_expected(ends.own, tcp);
+        tcp::send_expected(flow.stack_mut(sender), tcp);
         let ip_len = packet.headers.ip_total_len;
         flow.note_packet(sender, ip_len, tcp.payload_len, now);
         let segment = Segment { index, sender, tcp, now, class: Class::Accept };
@@ -179,8 +176,9 @@ impl Engine {
 
 /// Whether a segment changes no more than where both ends stand, of a connection that is steady.
 #[inline]
-fn is_expected(ends: &Ends<'_>, is_partial: bool, tcp: &TcpHeader) -> bool {
-    let Ends { own, peer, sent, heard } = ends;
+fn is_expected(flow: &Flow, sender: Side, tcp: &TcpHeader) -> bool {
+    let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
+    let (sent, heard) = (flow.stream(sender.sends()), flow.stream(sender.other().sends()));
     TcpFlags(tcp.flags.0 & UNEXPECTED.0) == TcpFlags::ACK
         && tcp.seq == own.sent_end
         && peer.acknowledged.before_or_at(tcp.seq)
@@ -193,7 +191,7 @@ fn is_expected(ends: &Ends<'_>, is_partial: bool, tcp: &TcpHeader) -> bool {
         && (heard.level != Level::Full
             || !heard.is_anchored()
             || tcp.ack.before_or_at(heard.seq_of(heard.next())))
-        && tcp::is_unremarkable(is_partial, own, peer, tcp)
+        && tcp::is_unremarkable(flow.is_partial(), own, peer, tcp)
 }
 
 #[cfg(test)]

@@ -220,18 +220,6 @@ impl Flow {
         &mut self.streams[direction.index()]
     }
 
-    /// Both ends and both streams, to change, as `sender` sees them: found once for all that a segment does.
-    #[inline]
-    pub(crate) fn ends_mut(&mut self, sender: Side) -> Ends<'_> {
-        let [mut own, mut peer] = self.stacks.each_mut();
-        let [mut sent, mut heard] = self.streams.each_mut();
-        if sender == Side::Server {
-            std::mem::swap(&mut own, &mut peer);
-            std::mem::swap(&mut sent, &mut heard);
-        }
-        Ends { own, peer, sent, heard }
-    }
-
     /// The stream of `direction`, and who watches, to change.
     pub(crate) fn stream_and_attachments(&mut self, direction: Direction) -> (&Stream, &mut [Attachment]) {
         (&self.streams[direction.index()], &mut self.attachments)
@@ -436,19 +424,6 @@ impl Flow {
     pub(crate) fn outlives_timestamps(&self, now: Nanos) -> bool {
         self.last.after(TIMESTAMP_LIFE) <= now
     }
-}
-
-/// The ends of a flow as the sender of a segment sees them.
-#[derive(Debug)]
-pub(crate) struct Ends<'f> {
-    /// Its own stack.
-    pub(crate) own: &'f mut Stack,
-    /// Its peer's.
-    pub(crate) peer: &'f mut Stack,
-    /// What it sends.
-    pub(crate) sent: &'f mut Stream,
-    /// What its peer sends.
-    pub(crate) heard: &'f mut Stream,
 }
 
 /// State of a stack of which nothing was seen, in a flow that is opened by something other than a SYN.

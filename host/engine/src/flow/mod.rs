@@ -19,7 +19,7 @@ pub use account::{Account, History, HostCounts, Knowledge, LastTimes, Observable
 pub(crate) use account::{Arrival, Observed};
 pub use attachment::Attachment;
 pub(crate) use attachment::Ready;
-pub(crate) use entry::{Ends, Keeps};
+pub(crate) use entry::Keeps;
 pub use entry::{Flow, HOT_BYTES, Marks};
 pub use id::{EndReason, FlowId};
 pub use key::{Endpoint, FlowKey};

@@ -38,8 +38,14 @@ impl Standing {
     /// Moves on to `next`; never back.
     #[inline]
     pub(super) fn set_next(&mut self, next: u64) {
-        let steps = near(next.saturating_sub(self.next));
+        if (self.highest | self.acknowledged | self.fin) != 0 {
+            self.come_nearer(near(next.saturating_sub(self.next)));
+        }
         self.next = self.next.max(next);
+    }
+
+    /// What lies ahead lies so much less far ahead.
+    fn come_nearer(&mut self, steps: u32) {
         self.highest = self.highest.saturating_sub(steps);
         self.acknowledged = self.acknowledged.saturating_sub(steps);
         if self.fin > 0 {
@@ -68,6 +74,12 @@ impl Standing {
     #[inline]
     pub(super) fn acknowledged(&self) -> u64 {
         self.next.saturating_add(u64::from(self.acknowledged))
+    }
+
+    /// Whether the receiver acknowledged a byte that lies ahead.
+    #[inline]
+    pub(super) const fn has_acknowledged_ahead(&self) -> bool {
+        self.acknowledged > 0
     }
 
     /// The receiver acknowledged everything before `offset`.

@@ -245,7 +245,7 @@ impl Stream {
     #[inline]
     pub(crate) fn is_abreast(&self, ack: SeqNumber) -> bool {
         !self.is_anchored
-            || self.standing.acknowledged() == self.next() && ack.before_or_at(self.seq_of(self.next()))
+            || !self.standing.has_acknowledged_ahead() && ack.before_or_at(self.seq_of(self.next()))
     }
 
     /// Offset up to which missing bytes are given up at the [deadline](Stream::gap_deadline).

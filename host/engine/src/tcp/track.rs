@@ -209,9 +209,9 @@ pub(crate) fn send_expected(own: &mut Stack, tcp: &TcpHeader) {
 /// that was not seen.
 #[inline]
 pub(crate) fn hear_expected(flow: &mut Flow, sender: Side, tcp: &TcpHeader) {
-    let ends = flow.ends_mut(sender);
-    remember_timestamp(ends.peer, tcp);
-    if !ends.heard.is_abreast(tcp.ack) {
+    let receiver = sender.other();
+    remember_timestamp(flow.stack_mut(receiver), tcp);
+    if !flow.stream(receiver.sends()).is_abreast(tcp.ack) {
         acknowledge(flow, sender, tcp, Nanos::NEVER);
     }
 }
