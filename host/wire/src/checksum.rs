@@ -162,9 +162,9 @@ impl Sum {
 
     /// Adds many bytes.
     ///
-    /// In lanes of 64 bits: one sum of the words as they are, whose carries are lost, and one of their high halves. The
-    /// former without the latter is the exact sum of the low halves. That is four vector instructions for 16 bytes, with
-    /// nothing but what every 64-bit machine has; to take the halves apart first would be six.
+    /// In lanes of 64 bits: one sum of the words as they are, whose carries are lost, and one of their high halves.
+    /// The former without the latter is the exact sum of the low halves. That is four vector instructions for 16
+    /// bytes, with nothing but what every 64-bit machine has; to take the halves apart first would be six.
     #[inline]
     fn blocks(self, blocks: &[[u8; BLOCK]]) -> Self {
         let (mut all, mut high) = ([0u64; LANES], [0u64; LANES]);

@@ -54,8 +54,8 @@ impl Segment<'_> {
 type RaisedList = SmallVec<[Raised; 4]>;
 
 impl Engine {
-    /// Takes the current packet, a TCP segment that is not [expected](Engine::take_expected), of the flow at the `known`
-    /// place or of none.
+    /// Takes the current packet, a TCP segment that is not [expected](Engine::take_expected): of the flow at the
+    /// `known` place, or of none that is known.
     #[inline(never)]
     pub(super) fn receive_segment(
         &mut self,

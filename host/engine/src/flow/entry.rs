@@ -260,6 +260,7 @@ impl Flow {
             ^ u64::from(self.tallies[1].packets)
             ^ self.attachments.first().map_or(0, |first| first.user_context ^ u64::from(first.tenant.0))
             ^ u64::from(self.generation)
+            ^ u64::from(self.openings[1].sack_edge.0)
     }
 
     /// Counts a packet of `sender` that its receiver honours.
