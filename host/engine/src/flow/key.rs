@@ -56,7 +56,7 @@ impl FlowKey {
         let number = |end: Endpoint| u128::from_be_bytes(end.address.0);
         let (from, to) = (number(sender), number(receiver));
         // Less or not more: to ask whether they are equal would take them back to memory.
-        let sender_is_low = (from < to) | !(to < from) & (sender.port <= receiver.port);
+        let sender_is_low = (from < to) | (to >= from) & (sender.port <= receiver.port);
         // No processor can foretell it: as a branch, it costs more than all of the rest.
         let pick = |number: u128, port| Endpoint { address: IpAddress(number.to_be_bytes()), port };
         let low = pick(
