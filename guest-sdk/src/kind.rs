@@ -169,6 +169,14 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// Its number in the canonical ABI.
+    pub(crate) const fn number(self) -> u32 {
+        match self {
+            Self::ToServer => 0,
+            Self::ToClient => 1,
+        }
+    }
+
     /// Of the packet or stream, from the parameter `place` of an event.
     pub(crate) const fn of_place(place: u32) -> Self {
         if place >> 12 & 1 == 0 { Self::ToServer } else { Self::ToClient }

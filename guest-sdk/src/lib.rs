@@ -59,8 +59,11 @@
 //!
 //! Built for `wasm32-unknown-unknown` as a `cdylib`, `sluice build` makes a component of it. On other targets
 //! everything compiles, so that a middlebox's own logic has ordinary tests; calls to the host panic there.
+//!
+//! The feature `allocator`, on by default, makes the crate's allocator the guest's: turn it off to have another one.
 #![deny(unsafe_code)]
 
+mod alloc;
 #[doc(hidden)]
 pub mod bindings;
 mod burst;

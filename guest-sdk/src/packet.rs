@@ -1,5 +1,6 @@
 //! The packet that raised the current event.
 
+use crate::alloc::lists;
 use crate::bindings::sluice::middlebox::packet as raw;
 use crate::tcp::TcpFlags;
 use crate::{Error, Event};
@@ -18,6 +19,11 @@ pub enum Region {
 }
 
 impl Region {
+    /// Its number in the canonical ABI.
+    const fn number(self) -> u32 {
+        self.raw() as u32
+    }
+
     pub(crate) const fn raw(self) -> raw::Region {
         match self {
             Self::Frame => raw::Region::Frame,
@@ -68,7 +74,7 @@ impl Event {
         max: u32,
         buffer: &'a mut Vec<u8>,
     ) -> Result<&'a [u8], Error> {
-        *buffer = raw::bytes(region.raw(), offset, max).map_err(Error::from_number)?;
+        lists::packet_bytes(region.number(), offset, max, buffer).map_err(Error::from_number)?;
         Ok(buffer)
     }
 }

@@ -1,5 +1,6 @@
 //! The byte streams of the current flow.
 
+use crate::alloc::lists;
 use crate::bindings::sluice::middlebox::stream as raw;
 use crate::burst::Burst;
 use crate::kind::Direction;
@@ -74,7 +75,7 @@ impl Flow {
         max: u32,
         buffer: &'a mut Vec<u8>,
     ) -> Result<&'a [u8], Error> {
-        *buffer = raw::peek_at(direction.raw(), offset, max).map_err(Error::from_number)?;
+        lists::peek_at(direction.number(), offset, max, buffer).map_err(Error::from_number)?;
         Ok(buffer)
     }
 
@@ -110,14 +111,10 @@ impl Flow {
 
 /// Asks the host for bytes.
 fn ask_for(direction: Direction, max: u32, buffer: &mut Vec<u8>) -> Result<(), Error> {
-    match raw::peek(direction.raw(), max) {
-        Ok(bytes) => {
-            *buffer = bytes;
-            Ok(())
-        }
-        Err(raw::PeekError::Missed(bytes)) => Err(Error::Missed { bytes }),
-        Err(raw::PeekError::Refused(number)) => Err(Error::from_number(number)),
-    }
+    lists::peek(direction.number(), max, buffer).map_err(|error| match error {
+        raw::PeekError::Missed(bytes) => Error::Missed { bytes },
+        raw::PeekError::Refused(number) => Error::from_number(number),
+    })
 }
 
 /// Takes the bytes that came with the event first, and asks for what did not.

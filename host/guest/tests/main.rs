@@ -5,6 +5,8 @@ mod abi;
 #[cfg(test)]
 mod bursts;
 #[cfg(test)]
+mod calls;
+#[cfg(test)]
 mod component;
 #[cfg(test)]
 mod egress;

@@ -15,7 +15,7 @@ use crate::worker::{Said, TcpOnly};
 /// Bursts of these sizes, in turn.
 const BURSTS: [usize; 4] = [1, 2, 7, 32];
 
-fn shipped(name: &str) -> Vec<u8> {
+pub(crate) fn shipped(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../target/guests/{name}.wasm"));
     fs::read(&path).unwrap_or_else(|_| panic!("there is no {}: run `make guests` first", path.display()))
 }
