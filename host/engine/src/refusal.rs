@@ -49,6 +49,12 @@ pub enum Refusal {
     BadArgument = 14,
 }
 
+impl From<Refusal> for u32 {
+    fn from(refusal: Refusal) -> Self {
+        refusal.number()
+    }
+}
+
 impl Refusal {
     /// The number as guests see it.
     #[must_use]

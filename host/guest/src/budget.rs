@@ -48,13 +48,16 @@ pub(crate) fn prepare(store: &mut Store<Host>, time: TimeLimit) {
 }
 
 /// Starts the time of a call.
+#[inline]
 pub(crate) fn arm(store: &mut Store<Host>, time: TimeLimit, entry: Entry) -> wasmtime::Result<()> {
     store.data_mut().memory.refused_in_call = 0;
     match time {
         TimeLimit::Cpu { call, lifecycle } => {
             let limit = if entry == Entry::Call { call } else { lifecycle };
-            let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
-            store.data_mut().clock = CallClock { since: None, limit };
+            // As the standard library would, but in 64 bits.
+            let nanos =
+                limit.as_secs().saturating_mul(1_000_000_000).saturating_add(limit.subsec_nanos().into());
+            store.data_mut().clock = CallClock { since: None, limit: nanos };
             store.set_epoch_deadline(1);
             Ok(())
         }

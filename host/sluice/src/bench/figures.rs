@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
+use super::BenchArgs;
 use super::pass::{Course, Kind, Pass};
-use super::{BenchArgs, LaneMode};
 use crate::input::{Input, ReadCounters};
 use crate::inspect::shown;
 
@@ -83,8 +83,8 @@ pub(super) struct Figures<'a> {
     capture: &'a str,
     read: &'a ReadCounters,
     passes: u32,
-    lane: LaneMode,
-    names: Vec<&'a str>,
+    /// Of each guest, its name and the lane by which it was called.
+    guests: Vec<(&'a str, &'static str)>,
     done: Option<&'a Pass>,
     packets: f64,
     timed_calls: u64,
@@ -100,8 +100,7 @@ impl<'a> Figures<'a> {
             capture: &args.input.read,
             read: &input.counters,
             passes: args.passes,
-            lane: args.lane,
-            names: course.guests.iter().map(|guest| guest.spec.name.as_str()).collect(),
+            guests: course.guests.iter().map(|guest| (guest.spec.name.as_str(), guest.lane())).collect(),
             done: rounds.done.as_ref(),
             packets,
             timed_calls: rounds.timed_calls,
@@ -109,6 +108,13 @@ impl<'a> Figures<'a> {
             alone: rounds.alone.per(packets),
             in_guests: rounds.in_guests.per(packets),
         }
+    }
+
+    /// The lane by which all guests are called; `mixed` if some are called by the one, some by the other.
+    fn lane(&self) -> &'static str {
+        let mut lanes = self.guests.iter().map(|(_, lane)| *lane);
+        let first = lanes.next().unwrap_or_default();
+        if lanes.all(|lane| lane == first) { first } else { "mixed" }
     }
 
     /// Gigabits a second that one core does, of frames as they were on the wire.
@@ -144,7 +150,7 @@ impl<'a> Figures<'a> {
             self.read.wire_bytes,
             counters.flows,
             self.passes,
-            self.lane.name(),
+            self.lane(),
             "",
             "best",
             "median"
@@ -168,9 +174,9 @@ impl<'a> Figures<'a> {
             let _ = writeln!(text, "{name:24}{count:>12}");
         }
         text.push('\n');
-        for (name, used) in self.names.iter().zip(&done.guests) {
+        for ((name, lane), used) in self.guests.iter().zip(&done.guests) {
             let (name, memory) = (shown(name), used.memory_bytes >> 10);
-            let _ = writeln!(text, "{name}: {} calls, {memory} KiB of memory", used.calls);
+            let _ = writeln!(text, "{name}: {} calls, {memory} KiB of memory, {lane} lane", used.calls);
         }
         text
     }
@@ -185,7 +191,7 @@ impl<'a> Figures<'a> {
         insert("schema", SCHEMA.into());
         insert("capture", self.capture.into());
         insert("passes", self.passes.into());
-        insert("lane", self.lane.name().into());
+        insert("lane", self.lane().into());
         insert("packets", done.counters.packets.seen.into());
         insert("wire_bytes", self.read.wire_bytes.into());
         insert("flows", done.counters.flows.into());
@@ -206,10 +212,10 @@ impl<'a> Figures<'a> {
         insert("bytes_read", done.bytes_read.into());
         insert("flows_most", done.flows_most.into());
         insert("memory_per_flow", self.flow_bytes().into());
-        let guests = self.names.iter().zip(&done.guests).map(|(name, used)| {
+        let guests = self.guests.iter().zip(&done.guests).map(|((name, lane), used)| {
             json!({
                 "name": name,
-                "lane": self.lane.name(),
+                "lane": lane,
                 "calls": used.calls,
                 "memory_bytes": used.memory_bytes,
             })

@@ -9,7 +9,6 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use clap::ValueEnum;
 use sluice_engine::Records;
 use sluice_guest::{Runtime, TenantSpec};
 
@@ -45,10 +44,6 @@ pub(crate) struct BenchArgs {
     #[command(flatten)]
     input: InputArgs,
 
-    /// The way into the guests
-    #[arg(long, value_name = "LANE", value_enum, default_value_t = LaneMode::Component)]
-    lane: LaneMode,
-
     /// Passes of each kind
     #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     passes: u32,
@@ -75,21 +70,6 @@ pub(crate) struct BenchArgs {
     /// GUEST.wasm, then key=value words for it, then a filter
     #[arg(value_name = "GUEST.wasm [KEY=VALUE...] [FILTER]")]
     words: Vec<String>,
-}
-
-/// How guests are called.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-enum LaneMode {
-    /// By wasmtime's component API
-    Component,
-}
-
-impl LaneMode {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Component => "component",
-        }
-    }
 }
 
 impl BenchArgs {

@@ -25,6 +25,13 @@ pub(super) struct Loaded {
     pub(super) spec: TenantSpec,
 }
 
+impl Loaded {
+    /// Name of the lane by which it is called.
+    pub(super) fn lane(&self) -> &'static str {
+        self.module.contents().lane.name()
+    }
+}
+
 /// What all passes share.
 pub(super) struct Course {
     pub(super) capture: Arc<Capture>,

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use sluice_engine::event::{Definitions, Predicate, TenantId};
 use sluice_engine::{Engine, Grants, Records};
 use sluice_guest::{
-    FilterCompiler, GuestOutput, Guests, MemoryLimit, Module, Runtime, RuntimeOptions, StartError,
+    FilterCompiler, GuestOutput, Guests, Lane, MemoryLimit, Module, Runtime, RuntimeOptions, StartError,
     TenantSpec, TimeLimit,
 };
 use sluice_wire::LinkType;
@@ -116,6 +116,7 @@ pub(crate) fn runtime_options(args: &GuestLimitArgs) -> RuntimeOptions {
     RuntimeOptions {
         time,
         memory: MemoryLimit { memory_bytes, ..MemoryLimit::default() },
+        lane: args.lane.choice(),
         ..RuntimeOptions::default()
     }
 }
@@ -153,8 +154,12 @@ pub(crate) fn load(file: &Path, runtime: &Runtime) -> Result<Module, Failure> {
         let exit = if is_forbidden { Exit::Permission } else { Exit::Usage };
         Failure::say(exit, format!("guest {shown}: {error}"))
     })?;
-    Module::load(runtime, &bytes)
-        .map_err(|error| Failure::say(Exit::GuestRejected, format!("guest {shown} {error}")))
+    let module = Module::load(runtime, &bytes)
+        .map_err(|error| Failure::say(Exit::GuestRejected, format!("guest {shown} {error}")))?;
+    if let Lane::Component { reason } = &module.contents().lane {
+        tracing::info!("guest {shown} runs on the component lane: {reason}");
+    }
+    Ok(module)
 }
 
 /// Starts a guest, and gives what it defined.
