@@ -21,14 +21,14 @@ fn main() {
         .measurement_time(Duration::from_secs(3))
         .sample_size(10)
         .configure_from_args();
-    let lane = Lane::compile().inspect_err(|error| eprintln!("without guests: {error}")).ok();
+    let lanes = Lane::all().inspect_err(|error| eprintln!("without guests: {error}")).unwrap_or_default();
     for mix in Mix::ALL {
-        run_mix(&mut criterion, mix, lane.as_ref());
+        run_mix(&mut criterion, mix, &lanes);
     }
     criterion.final_summary();
 }
 
-fn run_mix(criterion: &mut Criterion<CpuTime>, mix: Mix, lane: Option<&Lane>) {
+fn run_mix(criterion: &mut Criterion<CpuTime>, mix: Mix, lanes: &[Lane]) {
     let traffic = Arc::new(generate(mix, mix.flows(), 1));
     let mut group = criterion.benchmark_group(mix.name());
     group.sampling_mode(SamplingMode::Flat);
@@ -40,8 +40,8 @@ fn run_mix(criterion: &mut Criterion<CpuTime>, mix: Mix, lane: Option<&Lane>) {
                 (0..runs).map(|_| run()).sum()
             });
         });
-        if let Some(lane) = lane.filter(|lane| lane.does(work)) {
-            group.bench_function(BenchmarkId::new("guest", work.name()), |bencher| {
+        for lane in lanes.iter().filter(|lane| lane.does(work)) {
+            group.bench_function(BenchmarkId::new(format!("guest, {}", lane.name), work.name()), |bencher| {
                 bencher.iter_custom(|runs| {
                     let run = || lane.run(&traffic, Config::default(), work).ok().flatten();
                     (0..runs).map(|_| run().map_or(0, |run| run.cpu_ns)).sum()

@@ -5,17 +5,17 @@
 //! whether it had every byte.
 
 mod component;
+mod source;
 
 use std::cell::RefCell;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use sluice_engine::Config;
 use sluice_engine::event::Predicate;
 use sluice_guest::{
-    EventContext, FaultReport, FilterCompiler, GuestOutput, Guests, LoadError, Module, Runtime, RuntimeError,
-    RuntimeOptions, Severity, StartError, TenantSpec,
+    EventContext, FaultReport, FilterCompiler, GuestOutput, Guests, LaneChoice, LoadError, Runtime,
+    RuntimeError, RuntimeOptions, Severity, StartError, TenantSpec,
 };
 
 use crate::compare::task::Matcher;
@@ -24,6 +24,7 @@ use crate::patterns;
 use crate::pipeline::{self, Run, RunError};
 use crate::traffic::Traffic;
 use crate::twin::Work;
+use source::Source;
 
 /// Where `make guests` leaves the guest that reads all bytes, from the project's folder on.
 pub const BYTE_READER: &str = "target/guests/byte-reader.wasm";
@@ -78,49 +79,58 @@ pub enum GuestError {
     },
 }
 
-/// Guests, compiled.
+/// A way into guests, and the guests.
 #[derive(Debug)]
 pub struct Lane {
     /// Its name in tables.
     pub name: &'static str,
     runtime: Runtime,
-    counter: Module,
-    peeker: Module,
-    crossings: Module,
-    byte_reader: Option<Module>,
-    signatures: Option<Module>,
+    counter: Source,
+    peeker: Source,
+    crossings: Source,
+    byte_reader: Option<Source>,
+    signatures: Option<Source>,
 }
 
 impl Lane {
-    /// Every way into guests that there is, with the guests compiled for it.
+    /// Every way into guests that there is.
     ///
     /// # Errors
     ///
-    /// [`GuestError`] for guests that do not load.
+    /// [`GuestError`] for guests that cannot be read.
     pub fn all() -> Result<Vec<Self>, GuestError> {
-        Ok(vec![Self::compile()?])
+        Ok(vec![Self::open(LaneChoice::Component)?, Self::open(LaneChoice::Direct)?])
     }
 
-    /// Compiles the guests. The one that reads bytes is left out if `make guests` has not made it.
+    /// A way into guests. Those that `make guests` makes are left out if it has not made them; all are compiled when
+    /// they are first needed.
     ///
     /// # Errors
     ///
-    /// [`GuestError`] for guests that do not load.
-    pub fn compile() -> Result<Self, GuestError> {
-        let runtime = Runtime::new(RuntimeOptions::default())?;
-        let counter = Module::load(&runtime, &wat::parse_str(COUNTER)?)?;
-        let in_text = |text| -> Result<Module, GuestError> {
-            Ok(Module::load(&runtime, &component::component(text, &["start", "callback"])?)?)
+    /// [`GuestError`] for guests that cannot be read.
+    pub fn open(lane: LaneChoice) -> Result<Self, GuestError> {
+        let in_text = |text| -> Result<Source, GuestError> {
+            Ok(Source::of(component::component(text, &["start", "callback"])?))
         };
-        let (peeker, crossings) = (in_text(PEEKER)?, in_text(CROSSINGS)?);
-        let (byte_reader, signatures) = (shipped(&runtime, BYTE_READER)?, shipped(&runtime, SIGNATURES)?);
-        Ok(Self { name: "component", runtime, counter, peeker, crossings, byte_reader, signatures })
+        Ok(Self {
+            name: match lane {
+                LaneChoice::Fitting => "fitting",
+                LaneChoice::Component => "component",
+                LaneChoice::Direct => "direct",
+            },
+            runtime: Runtime::new(RuntimeOptions { lane, ..RuntimeOptions::default() })?,
+            counter: Source::of(wat::parse_str(COUNTER)?),
+            peeker: in_text(PEEKER)?,
+            crossings: in_text(CROSSINGS)?,
+            byte_reader: Source::shipped(BYTE_READER)?,
+            signatures: Source::shipped(SIGNATURES)?,
+        })
     }
 
     /// Files of guests that are not there.
     pub fn missing(&self) -> impl Iterator<Item = &'static str> {
         let guests = [(BYTE_READER, &self.byte_reader), (SIGNATURES, &self.signatures)];
-        guests.into_iter().filter(|(_, module)| module.is_none()).map(|(file, _)| file)
+        guests.into_iter().filter(|(_, guest)| guest.is_none()).map(|(file, _)| file)
     }
 
     /// Whether there is a guest for the work.
@@ -144,7 +154,7 @@ impl Lane {
             (Work::AllBytes, None) => return Ok(None),
         };
         let spec = TenantSpec { name: work.name().to_owned(), ..TenantSpec::default() };
-        let own = guests.add(module, &spec)?;
+        let own = guests.add(module.module(&self.runtime)?, &spec)?;
         // The counter defines nothing itself: it is called for whatever the work asks for.
         let definitions =
             if work == Work::AllBytes { own } else { work.definitions().map_err(RunError::from)? };
@@ -188,9 +198,12 @@ impl Lane {
     }
 
     /// A guest that defines nothing itself: it is called for whatever is attached for it.
-    fn started(&self, module: &Module) -> Result<Guests, GuestError> {
+    fn started(&self, guest: &Source) -> Result<Guests, GuestError> {
         let mut guests = Guests::new(&self.runtime, Rc::new(NoFilters), Box::new(Said::default()));
-        guests.add(module, &TenantSpec { name: "in text".to_owned(), ..TenantSpec::default() })?;
+        guests.add(
+            guest.module(&self.runtime)?,
+            &TenantSpec { name: "in text".to_owned(), ..TenantSpec::default() },
+        )?;
         Ok(guests)
     }
 
@@ -220,7 +233,7 @@ impl Lane {
             configuration: configuration.map(|(key, value)| (key.to_owned(), value)).to_vec(),
             ..TenantSpec::default()
         };
-        let definitions = guests.add(module, &spec)?;
+        let definitions = guests.add(module.module(&self.runtime)?, &spec)?;
         let run = pipeline::run(traffic, config, definitions, &mut guests)?;
         said.check_lines(vec![format!("{} bytes, {matches} matches", traffic.stream_bytes)])?;
         Ok(Some(run))
@@ -235,15 +248,6 @@ impl Lane {
         let mut guests = self.counting()?;
         let definitions = shape.definitions().map_err(RunError::from)?;
         Ok(shape.check(pipeline::run(traffic, Config::default(), definitions, &mut guests)?)?)
-    }
-}
-
-/// A guest that comes with the project; `None` if `make guests` has not made it.
-fn shipped(runtime: &Runtime, file: &'static str) -> Result<Option<Module>, GuestError> {
-    match std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)) {
-        Ok(bytes) => Ok(Some(Module::load(runtime, &bytes)?)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(GuestError::File(file, error)),
     }
 }
 
@@ -303,9 +307,10 @@ mod tests {
 
     #[test]
     fn guests_are_called_as_often_as_their_native_twins() {
-        let lane = Lane::compile().unwrap();
+        let lanes = Lane::all().unwrap();
         let traffic = Arc::new(generate(Mix::Web, 20, 1));
-        for work in Work::ALL.into_iter().filter(|work| lane.does(*work)) {
+        let works = lanes.iter().flat_map(|lane| Work::ALL.map(|work| (lane, work)));
+        for (lane, work) in works.filter(|(lane, work)| lane.does(*work)) {
             let native = pipeline::run_native(&traffic, Config::default(), work).unwrap();
             let guest = lane.run(&traffic, Config::default(), work).unwrap().unwrap();
             let idle = lane.run_idle(&traffic, Config::default(), work).unwrap();

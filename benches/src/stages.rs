@@ -190,12 +190,14 @@ impl Child {
 
 #[cfg(test)]
 mod tests {
+    use sluice_guest::LaneChoice;
+
     use super::*;
     use crate::traffic::{Mix, generate};
 
     #[test]
     fn every_cut_takes_all_packets() {
-        let lane = Lane::compile().unwrap();
+        let lane = Lane::open(LaneChoice::Direct).unwrap();
         let traffic = Arc::new(generate(Mix::Web, 20, 1));
         for cut in Cut::ALL {
             if cut == Cut::Summed && !lane.does(Work::AllBytes) {
@@ -209,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_child_understands_what_it_is_told() {
-        let lane = Lane::compile().unwrap();
+        let lane = Lane::open(LaneChoice::Direct).unwrap();
         for cut in Cut::ALL {
             let child = Child::of(&child_words(cut, &lane, 3)).unwrap();
             assert_eq!(child, Child { cut, lane: lane.name.to_owned(), rounds: 3 });

@@ -15,6 +15,7 @@ use sluice_benches::events::sharing;
 use sluice_benches::guest::{GuestError, Lane};
 use sluice_benches::samples::Samples;
 use sluice_benches::traffic::{Mix, Traffic, concurrent, generate};
+use sluice_guest::LaneChoice;
 
 /// The seed of all traffic.
 const SEED: u64 = 1;
@@ -97,7 +98,7 @@ fn print_sharing() -> Result<(), Failure> {
 
 /// Each shape with each kind of filters, and the same packets with nothing registered.
 fn print_dispatch(extent: &Extent) -> Result<(), Failure> {
-    let lane = Lane::compile()?;
+    let lane = Lane::open(LaneChoice::Component)?;
     let traffic = Arc::new(generate(Mix::LongFlows, extent.long_flows, SEED));
     let mut shapes: Vec<(Shape, Samples)> = Vec::new();
     for filters in Filters::ALL {

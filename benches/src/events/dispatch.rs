@@ -125,6 +125,8 @@ impl Handler for No {
 
 #[cfg(test)]
 mod tests {
+    use sluice_guest::LaneChoice;
+
     use super::*;
     use crate::guest::Lane;
     use crate::traffic::{Mix, generate};
@@ -132,7 +134,7 @@ mod tests {
     #[test]
     fn each_packet_calls_the_handlers_and_no_event_happens() {
         let traffic = Arc::new(generate(Mix::LongFlows, 3, 1));
-        let lane = Lane::compile().unwrap();
+        let lane = Lane::open(LaneChoice::Direct).unwrap();
         for filters in Filters::ALL {
             for (callbacks, events) in [(0, 0), (0, 5), (5, 0), (10, 10)] {
                 let shape = Shape { callbacks, events, filters };

@@ -66,6 +66,24 @@ fn a_reader_of_all_bytes_reads_what_is_delivered() {
 }
 
 #[test]
+fn the_lane_changes_nothing_that_is_counted() {
+    let here = Folder::new("bench-lanes");
+    let [direct, component] = ["direct", "component"].map(|lane| {
+        let words = "-q --passes 1 --json -r SAMPLE @byte-reader @http-log";
+        let mut bench = object(here.sluice(&format!("bench --lane {lane} {words}")));
+        assert_eq!(bench["lane"], lane);
+        assert!(bench["guests"].as_array().unwrap().iter().all(|guest| guest["lane"] == lane));
+        for guest in bench["guests"].as_array_mut().unwrap() {
+            guest["lane"] = Value::Null;
+        }
+        let counted =
+            ["packets", "flows", "events", "bytes_delivered", "bytes_read", "memory_per_flow", "guests"];
+        counted.map(|key| bench[key].clone())
+    });
+    assert_eq!(direct, component);
+}
+
+#[test]
 fn every_key_is_there_in_its_order_and_has_a_sensible_value() {
     let here = Folder::new("bench-keys");
     let bench = object(here.sluice("bench --lane component -q -j -r SAMPLE @byte-reader"));
@@ -119,9 +137,12 @@ fn people_get_a_table() {
     let here = Folder::new("bench-text");
     let text = here.sluice("bench -q --passes 1 -r SAMPLE @abacus,0=0").out;
     assert_eq!(text, "", "a setting that the guest does not know");
-    let text = here.sluice("bench -q --passes 1 -r SAMPLE @abacus").well().out;
+    let text = here.sluice("bench -q --passes 1 --lane component -r SAMPLE @abacus").well().out;
     let (head, rest) = text.split_once('\n').unwrap();
-    assert!(head.ends_with("web.pcap.gz: 5096 packets, 2767165 bytes, 125 flows; 1 passes"), "{head}");
+    assert!(
+        head.ends_with("web.pcap.gz: 5096 packets, 2767165 bytes, 125 flows; 1 passes, component lane"),
+        "{head}"
+    );
     let names: Vec<&str> = rest.lines().filter_map(|line| line.get(..24)).map(str::trim).collect();
     let rows = [
         "",
@@ -135,7 +156,7 @@ fn people_get_a_table() {
         "bytes for each flow",
     ];
     assert_eq!(names[..rows.len()], rows, "{text}");
-    assert!(rest.contains("\nabacus: "), "{text}");
+    assert!(rest.contains("\nabacus: ") && rest.ends_with(" lane\n"), "{text}");
 }
 
 #[test]

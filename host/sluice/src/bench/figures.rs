@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::BenchArgs;
-use super::pass::{Course, Kind, Loaded, Pass};
+use super::pass::{Course, Kind, Pass};
 use crate::input::{Input, ReadCounters};
 use crate::inspect::shown;
 
@@ -83,7 +83,7 @@ pub(super) struct Figures<'a> {
     capture: &'a str,
     read: &'a ReadCounters,
     passes: u32,
-    /// Name and lane of each guest.
+    /// Of each guest, its name and the lane by which it was called.
     guests: Vec<(&'a str, &'static str)>,
     done: Option<&'a Pass>,
     packets: f64,
@@ -100,7 +100,7 @@ impl<'a> Figures<'a> {
             capture: &args.input.read,
             read: &input.counters,
             passes: args.passes,
-            guests: course.guests.iter().map(Loaded::name_and_lane).collect(),
+            guests: course.guests.iter().map(|guest| (guest.spec.name.as_str(), guest.lane())).collect(),
             done: rounds.done.as_ref(),
             packets,
             timed_calls: rounds.timed_calls,
@@ -110,10 +110,11 @@ impl<'a> Figures<'a> {
         }
     }
 
-    /// The lane of all guests, or that they have several.
+    /// The lane by which all guests are called; `mixed` if some are called by the one, some by the other.
     fn lane(&self) -> &'static str {
-        let first = self.guests.first().map_or("", |(_, lane)| *lane);
-        if self.guests.iter().all(|(_, lane)| *lane == first) { first } else { "several" }
+        let mut lanes = self.guests.iter().map(|(_, lane)| *lane);
+        let first = lanes.next().unwrap_or_default();
+        if lanes.all(|lane| lane == first) { first } else { "mixed" }
     }
 
     /// Gigabits a second that one core does, of frames as they were on the wire.
@@ -143,12 +144,13 @@ impl<'a> Figures<'a> {
         let Some(done) = self.done else { return String::new() };
         let counters = &done.counters;
         let mut text = format!(
-            "{}: {} packets, {} bytes, {} flows; {} passes\n\n{:24}{:>12}{:>12}\n",
+            "{}: {} packets, {} bytes, {} flows; {} passes, {} lane\n\n{:24}{:>12}{:>12}\n",
             shown(self.capture),
             counters.packets.seen,
             self.read.wire_bytes,
             counters.flows,
             self.passes,
+            self.lane(),
             "",
             "best",
             "median"
@@ -173,8 +175,8 @@ impl<'a> Figures<'a> {
         }
         text.push('\n');
         for ((name, lane), used) in self.guests.iter().zip(&done.guests) {
-            let (name, calls, memory) = (shown(name), used.calls, used.memory_bytes >> 10);
-            let _ = writeln!(text, "{name}: {calls} calls on the {lane} lane, {memory} KiB of memory");
+            let (name, memory) = (shown(name), used.memory_bytes >> 10);
+            let _ = writeln!(text, "{name}: {} calls, {memory} KiB of memory, {lane} lane", used.calls);
         }
         text
     }

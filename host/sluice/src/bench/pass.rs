@@ -26,9 +26,9 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
-    /// Its name, and the lane by which it is called.
-    pub(super) fn name_and_lane(&self) -> (&str, &'static str) {
-        (&self.spec.name, self.module.contents().lane.name())
+    /// Name of the lane by which it is called.
+    pub(super) fn lane(&self) -> &'static str {
+        self.module.contents().lane.name()
     }
 }
 
