@@ -126,6 +126,21 @@ fn times_are_measured_unless_they_are_left_out() {
 }
 
 #[test]
+fn events_told_in_bursts_are_counted_like_others() {
+    let here = Folder::new("events-bursts");
+    let calls = |words: &str| {
+        let out = here.sluice(&format!("events -q --no-times -r SAMPLE @byte-reader {words}")).well().out;
+        let rows: Vec<Vec<&str>> = out.lines().map(|line| line.split_whitespace().collect()).collect();
+        let row =
+            rows.iter().find(|row| row.first() == Some(&"new-data") && row.get(3) == Some(&"100.0")).unwrap();
+        row.iter().filter_map(|word| word.parse::<u64>().ok()).collect::<Vec<u64>>()
+    };
+    let (each, burst) = (calls("mode=packet"), calls("mode=burst"));
+    assert_eq!(each[..2], burst[..2]);
+    assert!(burst.last() < each.last() && burst.last() > Some(&100), "{each:?} {burst:?}");
+}
+
+#[test]
 fn graphviz_takes_the_graph_whatever_guests_call_their_events() {
     if !has("dot") {
         return;

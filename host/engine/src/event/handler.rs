@@ -47,7 +47,7 @@ pub trait Handler {
     ///
     /// The bytes in the arena count as read. No flow is current; [`View::select_event`] makes one so.
     ///
-    /// The default passes over all of them: who has the events of its tenants told so has to write it.
+    /// Who has tenants that take them so has to write it.
     ///
     /// # Errors
     ///
@@ -55,9 +55,10 @@ pub trait Handler {
     fn burst(
         &mut self,
         _tenant: TenantId,
-        _burst: &mut EventBurst,
+        burst: &mut EventBurst,
         _view: &mut Box<View>,
     ) -> Result<u64, Faulted> {
+        debug_assert!(burst.is_empty(), "nobody handles the events of a burst");
         Ok(0)
     }
 

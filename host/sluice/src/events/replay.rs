@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Instant;
 
-use sluice_engine::event::{EventCall, Faulted, Handler, NodeProfile, TenantId};
+use sluice_engine::event::{EventBurst, EventCall, Faulted, Handler, NodeProfile, TenantId};
 use sluice_engine::flow::ConnRecord;
 use sluice_engine::{Grants, Nanos, Records, View};
 use sluice_guest::{EventContext, FaultReport, GuestOutput, Guests, Severity};
@@ -112,6 +112,15 @@ impl Handler for Timed<'_> {
 
     fn callback(&mut self, tenant: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<u32, Faulted> {
         self.guests.callback(tenant, call, view)
+    }
+
+    fn burst(
+        &mut self,
+        tenant: TenantId,
+        burst: &mut EventBurst,
+        view: &mut Box<View>,
+    ) -> Result<u64, Faulted> {
+        self.guests.burst(tenant, burst, view)
     }
 
     fn timer(
