@@ -151,7 +151,7 @@ impl View {
     }
 
     /// Where the monitor stands: its cursor, or behind the gap that covers it.
-    fn position(&self, index: u32, attachment: &Attachment, direction: Direction) -> u64 {
+    pub(super) fn position(&self, index: u32, attachment: &Attachment, direction: Direction) -> u64 {
         let cursor = attachment.cursor[direction.index()];
         let kept = self.flows.get(index).and_then(|flow| flow.stream(direction).kept());
         kept.map_or(cursor, |kept| kept.skip_gap(cursor).min(self.horizon(direction)).max(cursor))
@@ -163,7 +163,7 @@ impl View {
     }
 
     /// First byte in order that is still held for the monitor; the next expected byte if none is.
-    fn held_from(&self, index: u32, attachment: &Attachment, direction: Direction) -> u64 {
+    pub(super) fn held_from(&self, index: u32, attachment: &Attachment, direction: Direction) -> u64 {
         let Some(stream) = self.flows.get(index).map(|flow| flow.stream(direction)) else { return 0 };
         let loan = self.loan.filter(|loan| loan.direction == direction);
         let (from, len) = loan.map_or((stream.next(), 0), |loan| (loan.offset, loan.len as u64));
@@ -199,7 +199,7 @@ impl View {
     }
 
     /// Moves the current monitor's position, except in a filter.
-    fn move_cursor(&mut self, index: u32, direction: Direction, offset: u64) {
+    pub(super) fn move_cursor(&mut self, index: u32, direction: Direction, offset: u64) {
         if self.current.mode == Mode::Filter {
             return;
         }
@@ -211,7 +211,7 @@ impl View {
     }
 
     /// Refuses where the monitor keeps no bytes.
-    fn may_read(&self, direction: Direction) -> Result<(), Refusal> {
+    pub(super) fn may_read(&self, direction: Direction) -> Result<(), Refusal> {
         self.flow()?;
         if self.reads(direction) { Ok(()) } else { Err(Refusal::NotBuffered) }
     }
