@@ -8,6 +8,7 @@ use sluice_engine::event::{Definitions, Predicate};
 use wasmtime::Store;
 
 use crate::budget::{self, CallClock};
+use crate::matcher::Matching;
 use crate::output::{GuestOutput, NoOutput};
 use crate::quota::{LogQuota, MemoryQuota};
 use crate::runtime::Runtime;
@@ -36,6 +37,7 @@ pub(crate) struct Host {
     pub(crate) memory: MemoryQuota,
     pub(crate) log: LogQuota,
     pub(crate) clock: CallClock,
+    pub(crate) matching: Matching,
     /// Bytes on their way to the guest. Shared with the answer of a host function until it is copied into the guest,
     /// and then used again, so that no call allocates.
     pub(crate) bytes: Arc<Vec<u8>>,
@@ -55,6 +57,7 @@ pub(crate) fn new_store(runtime: &Runtime, name: &Arc<str>, filters: Rc<dyn Filt
         memory: MemoryQuota::new(options.memory),
         log: LogQuota::new(options.log),
         clock: CallClock::default(),
+        matching: Matching::new(runtime.matchers()),
         bytes: Arc::default(),
         pairs: Arc::default(),
     };

@@ -11,6 +11,8 @@ mod hostile;
 #[cfg(test)]
 mod loading;
 #[cfg(test)]
+mod matching;
+#[cfg(test)]
 mod starting;
 #[cfg(test)]
 mod tcp_info;

@@ -6,8 +6,8 @@ use smallvec::SmallVec;
 
 use crate::Direction;
 
-/// One value for each monitor and direction of a flow, of which the engine knows nothing but when it has to go: with the
-/// flow's buffers, or with the tenant.
+/// One value for each monitor and direction of a flow, of which the engine knows nothing but when it has to go: with
+/// the flow's buffers, or with the tenant.
 #[derive(Debug, Default)]
 pub(crate) struct Slots(SmallVec<[Slot; 2]>);
 

@@ -12,14 +12,14 @@ pub struct Unread<'a> {
     pub offset: u64,
     /// The bytes, one piece behind the other; any of them may be empty.
     pub pieces: [&'a [u8]; 3],
-    /// What the embedding has kept with the flow for this monitor and direction, or nothing yet. Dropped with the flow's
-    /// buffers, and with the tenant.
+    /// What the embedding has kept with the flow for this monitor and direction, or nothing yet. Dropped with the
+    /// flow's buffers, and with the tenant.
     pub kept: Option<&'a mut Box<dyn Any>>,
 }
 
 impl View {
-    /// Lends the next bytes in order of the current monitor, all that [`View::peek`] could give, and moves its position
-    /// behind them. What `read` gives beside its answer is kept with the flow, if nothing was before.
+    /// Lends the next bytes in order of the current monitor, all that [`View::peek`] could give, and moves its
+    /// position behind them. What `read` gives beside its answer is kept with the flow, if nothing was before.
     ///
     /// # Errors
     ///

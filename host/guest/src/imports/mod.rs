@@ -10,6 +10,7 @@ mod filter;
 mod flow;
 mod levels;
 mod log;
+mod matcher;
 mod monitor;
 mod packet;
 mod stream;
@@ -30,8 +31,8 @@ pub(crate) const PACKAGE: &str = "sluice:middlebox";
 pub(crate) const VERSION: &str = "0.1.0";
 
 /// Interfaces of the world. `types` has no functions.
-pub(crate) const INTERFACES: [&str; 8] =
-    ["types", "packet", "stream", "flow", "monitor", "event", "timer", "log"];
+pub(crate) const INTERFACES: [&str; 9] =
+    ["types", "packet", "stream", "flow", "monitor", "event", "matcher", "timer", "log"];
 
 /// All host functions.
 ///
@@ -54,6 +55,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
             }
             "monitor" => monitor::define(&mut interface)?,
             "event" => event::define(&mut interface)?,
+            "matcher" => matcher::define(&mut interface)?,
             "timer" => timer::define(&mut interface)?,
             "log" => log::define(&mut interface)?,
             _ => {}

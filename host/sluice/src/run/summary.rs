@@ -145,6 +145,7 @@ impl Summary<'_> {
         serde_json::json!({
             "calls": used.calls,
             "memory_bytes": used.memory_bytes,
+            "host_bytes": used.host_bytes,
             "memory_refused": used.memory_refused,
             "lines_dropped": used.lines_dropped,
             "events_dropped": used.events_dropped,
@@ -204,7 +205,8 @@ impl fmt::Display for Summary<'_> {
         }
         for (tenant, name) in self.guest_names() {
             let used = self.guests.statistics(tenant).unwrap_or_default();
-            write!(f, "   {name}: {} calls, {} KiB of memory", used.calls, used.memory_bytes >> 10)?;
+            let memory_bytes = used.memory_bytes.saturating_add(used.host_bytes);
+            write!(f, "   {name}: {} calls, {} KiB of memory", used.calls, memory_bytes >> 10)?;
             let refused = [
                 ("requests for memory", used.memory_refused),
                 ("log lines", used.lines_dropped),
