@@ -57,6 +57,11 @@ pub const PATTERNS_BYTES: usize = 1 << 20;
 /// kilobyte each in a table: a megabyte of them would take one gigabyte.
 pub const TABLE_BYTES: usize = 16 << 20;
 
+/// Bytes of all patterns of a matcher that Vectorscan compiles: it takes a millisecond for each hundred bytes of
+/// expressions, and the memory that they ask for, before anything can be refused.
+#[cfg(feature = "vectorscan")]
+pub const EXPRESSIONS_BYTES: usize = 64 << 10;
+
 /// Matches that one scan tells. A pattern of one byte that a sender repeats would make a list of eight bytes a byte.
 pub const MATCHES_MAX: usize = 1024;
 

@@ -47,6 +47,7 @@ fn message(worker: &mut Worker, code: &str) -> String {
     error.split_once("refuses to start: ").unwrap_or_else(|| panic!("{error}")).1.to_owned()
 }
 
+#[cfg(not(feature = "vectorscan"))]
 #[test]
 fn what_cannot_be_compiled_is_refused_with_a_reason() {
     let compile = |numbers: u32, count: u32, bytes: u32| {
@@ -116,7 +117,7 @@ fn compiled_patterns_count_as_memory_of_the_guest() {
         Worker::with_options(RuntimeOptions { memory, time: TimeLimit::FUEL, ..RuntimeOptions::default() });
     // One page is 64 KiB, and there is room for no more than a few small matchers.
     let answers = message(&mut worker, &format!("{COMPILE} {NOTE}").repeat(16));
-    assert!(answers.starts_with("01") && answers.ends_with("II"), "{answers}");
+    assert!(answers.starts_with('0') && answers.ends_with("II"), "{answers}");
 }
 
 /// A guest that compiles the literals and whose callback runs this code.

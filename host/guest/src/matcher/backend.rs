@@ -12,6 +12,9 @@ use super::Found;
 pub enum Carry {
     /// States of the two automata of [`Literals`](super::Literals).
     States([StateID; 2]),
+    /// A stream of Vectorscan.
+    #[cfg(feature = "vectorscan")]
+    Stream(sluice_vectorscan::Stream),
 }
 
 /// Patterns compiled, and how they are looked for.

@@ -6,6 +6,8 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::{Backend, Carry, Found, Literals, Patterns};
+#[cfg(feature = "vectorscan")]
+use crate::limits::EXPRESSIONS_BYTES;
 
 /// Why patterns cannot be compiled.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -39,12 +41,8 @@ impl Matcher {
     ///
     /// [`CompileError`].
     pub fn new(patterns: &Patterns) -> Result<Self, CompileError> {
-        if let Some((_, number)) = patterns.as_slice().iter().zip(0..).find(|(pattern, _)| pattern.regex) {
-            return Err(CompileError::NoExpressions { number });
-        }
-        let backend =
-            Literals::new(patterns).map_err(|error| CompileError::Refused { reason: error.to_string() })?;
-        Ok(Self { patterns: patterns.clone(), backend: Box::new(backend) })
+        let backend = backend(patterns)?;
+        Ok(Self { patterns: patterns.clone(), backend })
     }
 
     /// Bytes that it takes.
@@ -79,6 +77,36 @@ impl Matcher {
     pub(crate) fn backend(&self) -> &dyn Backend {
         &*self.backend
     }
+}
+
+/// Compiles patterns for the backend of this host.
+#[cfg(not(feature = "vectorscan"))]
+fn backend(patterns: &Patterns) -> Result<Box<dyn Backend>, CompileError> {
+    if let Some((_, number)) = patterns.as_slice().iter().zip(0..).find(|(pattern, _)| pattern.regex) {
+        return Err(CompileError::NoExpressions { number });
+    }
+    literals(patterns)
+}
+
+/// Compiles patterns: by Vectorscan, unless there are so many literals that it would take long.
+#[cfg(feature = "vectorscan")]
+fn backend(patterns: &Patterns) -> Result<Box<dyn Backend>, CompileError> {
+    if patterns.bytes() > EXPRESSIONS_BYTES {
+        if patterns.as_slice().iter().any(|pattern| pattern.regex) {
+            let reason = format!("more than {EXPRESSIONS_BYTES} bytes with an expression among them");
+            return Err(CompileError::Refused { reason });
+        }
+        return literals(patterns);
+    }
+    let compiled = super::Expressions::new(patterns)
+        .map_err(|error| CompileError::Refused { reason: error.to_string() })?;
+    Ok(Box::new(compiled))
+}
+
+fn literals(patterns: &Patterns) -> Result<Box<dyn Backend>, CompileError> {
+    let compiled =
+        Literals::new(patterns).map_err(|error| CompileError::Refused { reason: error.to_string() })?;
+    Ok(Box::new(compiled))
 }
 
 /// The matchers in use, by their patterns.
@@ -138,6 +166,25 @@ mod tests {
         assert_eq!(cache.matchers.lock().unwrap().len(), 1);
     }
 
+    #[cfg(feature = "vectorscan")]
+    #[test]
+    fn expressions_are_compiled_or_refused_with_their_number() {
+        let expression = |text: &str| Pattern { bytes: text.into(), regex: true, ..Pattern::default() };
+        let patterns = |text| Patterns::new(vec![Pattern::literal(b"a"), expression(text)]).unwrap();
+        let matcher = Matcher::new(&patterns("b+c$")).unwrap();
+        let mut found = Found::default();
+        matcher.scan(b"abbc", &mut found);
+        // What ends with the data cannot be known in a stream.
+        assert_eq!(found.matches(), [1 << 32]);
+        Matcher::new(&patterns("b[0-9]{2,4}c")).unwrap().scan(b"xb123cb1c", &mut found);
+        assert_eq!(found.matches().last(), Some(&(6 << 32 | 1)));
+        for wrong in ["(", "a*", "\\1", "b\0"] {
+            let error = Matcher::new(&patterns(wrong)).unwrap_err();
+            assert!(matches!(&error, CompileError::Refused { reason } if reason.contains('1')), "{error}");
+        }
+    }
+
+    #[cfg(not(feature = "vectorscan"))]
     #[test]
     fn expressions_are_refused_by_number() {
         let expression = Pattern { bytes: b"a+".to_vec(), regex: true, ..Pattern::default() };

@@ -106,6 +106,11 @@ fn every_cut_of_a_text_gives_what_a_naive_search_finds() {
         let compiled = Patterns::new(patterns.clone()).unwrap();
         let literals = Literals::new(&compiled).unwrap();
         assert_eq!(scanned(&literals, &pieces), expected, "case {case}: {patterns:?} in {pieces:?}");
+        #[cfg(feature = "vectorscan")]
+        if case % 10 == 0 {
+            let expressions = super::Expressions::new(&compiled).unwrap();
+            assert_eq!(scanned(&expressions, &pieces), expected, "case {case}: {patterns:?} in {pieces:?}");
+        }
     }
     assert!(matches > 30_000, "{matches} matches prove little");
 }

@@ -39,6 +39,12 @@ impl Found {
         }
     }
 
+    /// Counts something that was there but cannot be told.
+    #[cfg(feature = "vectorscan")]
+    pub(super) fn leave_out(&mut self) {
+        self.left_out = self.left_out.saturating_add(1);
+    }
+
     /// Brings what was added by all runs over the same bytes in order, and leaves out what is too much. Whatever is
     /// added later must end behind it.
     pub fn settle(&mut self) {
@@ -53,7 +59,7 @@ impl Found {
     /// Whether nothing matched.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.matches.is_empty()
+        self.matches.is_empty() && self.left_out == 0
     }
 
     /// The matches: where each ends (upper half) and which pattern it is (lower half), ascending.

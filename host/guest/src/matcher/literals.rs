@@ -54,7 +54,12 @@ impl Backend for Literals {
     }
 
     fn scan(&self, carry: &mut Carry, base: usize, piece: &[u8], found: &mut Found) {
-        let Carry::States(states) = carry;
+        // What is carried comes from `begin`.
+        #[cfg_attr(
+            not(feature = "vectorscan"),
+            expect(irrefutable_let_patterns, reason = "there is one backend")
+        )]
+        let Carry::States(states) = carry else { return };
         for (part, state) in self.parts.iter().zip(states) {
             let Some(part) = part else { continue };
             found.begin();
@@ -65,8 +70,7 @@ impl Backend for Literals {
     }
 
     fn is_fresh(&self, carry: &Carry) -> bool {
-        let (Carry::States(states), Carry::States(fresh)) = (carry, self.begin());
-        *states == fresh
+        matches!((carry, self.begin()), (Carry::States(states), Carry::States(fresh)) if *states == fresh)
     }
 
     fn bytes(&self) -> usize {

@@ -10,6 +10,8 @@ mod backend;
 mod cache;
 #[cfg(test)]
 mod equality;
+#[cfg(feature = "vectorscan")]
+mod expressions;
 mod found;
 mod literals;
 mod patterns;
@@ -18,6 +20,8 @@ mod sieve;
 
 pub use backend::{Backend, Carry};
 pub use cache::{CompileError, Matcher, MatcherCache};
+#[cfg(feature = "vectorscan")]
+pub use expressions::Expressions;
 pub use found::Found;
 pub use literals::Literals;
 pub use patterns::{Pattern, Patterns};

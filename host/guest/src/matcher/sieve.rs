@@ -9,6 +9,9 @@
 /// Bytes that are looked at together.
 const GRAM: usize = 4;
 
+/// Bytes of the shortest pattern with which the sieve leaves anything out.
+const SIEVED_BYTES: usize = GRAM + 1;
+
 /// Bytes between two looks, at most: more would make the bitmap larger than a first-level cache.
 const STRIDE_MAX: usize = 8;
 
@@ -57,10 +60,10 @@ impl Sieve {
     /// A sieve for patterns; `None` where one is too short for anything to be left out.
     pub(super) fn new(patterns: &[(u32, &[u8])], ignore_case: bool) -> Option<Self> {
         let shortest = patterns.iter().map(|(_, bytes)| bytes.len()).min()?;
-        let stride = shortest.checked_sub(GRAM - 1)?.min(STRIDE_MAX);
-        if stride < 2 {
+        if shortest < SIEVED_BYTES {
             return None;
         }
+        let stride = (shortest - (GRAM - 1)).min(STRIDE_MAX);
         let mask = u64::MAX >> (64 - 8 * shortest.min(8));
         let fold = if ignore_case { FOLD } else { 0 };
         let mut known: Vec<(u32, Beginning)> = Vec::new();
