@@ -52,6 +52,12 @@ pub enum Refusal {
     NotSupported = 15,
 }
 
+impl From<Refusal> for u32 {
+    fn from(refusal: Refusal) -> Self {
+        refusal.number()
+    }
+}
+
 impl Refusal {
     /// The number as guests see it.
     #[must_use]

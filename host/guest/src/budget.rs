@@ -48,13 +48,16 @@ pub(crate) fn prepare(store: &mut Store<Host>, time: TimeLimit) {
 }
 
 /// Starts the time of a call.
+#[inline]
 pub(crate) fn arm(store: &mut Store<Host>, time: TimeLimit, entry: Entry) -> wasmtime::Result<()> {
     store.data_mut().memory.refused_in_call = 0;
     match time {
         TimeLimit::Cpu { call, lifecycle } => {
             let limit = if entry == Entry::Call { call } else { lifecycle };
-            let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
-            store.data_mut().clock = CallClock { since: None, limit };
+            // As the standard library would, but in 64 bits.
+            let nanos =
+                limit.as_secs().saturating_mul(1_000_000_000).saturating_add(limit.subsec_nanos().into());
+            store.data_mut().clock = CallClock { since: None, limit: nanos };
             store.set_epoch_deadline(1);
             Ok(())
         }
@@ -66,7 +69,7 @@ pub(crate) fn arm(store: &mut Store<Host>, time: TimeLimit, entry: Entry) -> was
 
 /// Takes the fuel that the host has used for a guest, as far as there is some. What is out of fuel ends when it goes
 /// on.
-pub(crate) fn settle_fuel(store: &mut StoreContextMut<'_, Host>) -> wasmtime::Result<()> {
+pub(crate) fn settle_fuel(mut store: StoreContextMut<'_, Host>) -> wasmtime::Result<()> {
     let owed = std::mem::take(&mut store.data_mut().matching.owed_fuel);
     // With a limit of CPU time there is no fuel, and the thread's time has gone by.
     let Ok(fuel) = store.get_fuel() else { return Ok(()) };

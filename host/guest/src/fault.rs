@@ -237,7 +237,9 @@ pub(crate) fn backtrace(error: &wasmtime::Error) -> Vec<Frame> {
         ),
         offset: frame.module_offset(),
     };
-    backtrace.frames().iter().map(frame).collect()
+    // On the component lane calls may pass a helper that the guest's author never wrote.
+    let own = backtrace.frames().iter().filter(|frame| frame.module().get_export("$imports").is_none());
+    own.map(frame).collect()
 }
 
 /// `guest web: callback 3 (new-data) of flow 17, 10.0.0.1 port 4000 to 10.0.0.2 port 80: trapped: ...`

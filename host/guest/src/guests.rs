@@ -11,14 +11,14 @@ use sluice_engine::{Grants, Nanos, View};
 use wasmtime::Store;
 
 use crate::budget;
-use crate::exports::{Exports, Scalars};
 use crate::fault::{self, CallReport, Export, FaultReport};
 use crate::host::{FilterCompiler, Host, new_store};
 use crate::limits::{REPORTED_CHARS, TENANTS_MAX, TimeLimit};
-use crate::module::Module;
+use crate::module::{Lane, Module};
 use crate::output::GuestOutput;
 use crate::runtime::Runtime;
 use crate::text::excerpt;
+use crate::world;
 
 /// A guest to be: its name and its configuration.
 #[derive(Clone, Debug, Default)]
@@ -98,6 +98,7 @@ pub struct Guests {
 
 struct Tenant {
     name: Arc<str>,
+    lane: Lane,
     grants: Grants,
     calls: u64,
     /// `None` after a fault: whatever an instance that trapped holds is half done.
@@ -108,7 +109,7 @@ struct Tenant {
 
 struct Instance {
     store: Store<Host>,
-    exports: Exports,
+    lane: Box<dyn world::Lane>,
 }
 
 impl Guests {
@@ -132,14 +133,15 @@ impl Guests {
         mem::swap(&mut store.data_mut().output, &mut self.output);
         let started = start(&self.runtime, module, &mut store, &spec.configuration);
         mem::swap(&mut store.data_mut().output, &mut self.output);
-        let exports = started?;
+        let lane = started?;
         let definitions = store.data_mut().starting.take().unwrap_or_default();
-        check_definitions(&name, &definitions, &exports)?;
+        check_definitions(&name, &definitions, &*lane)?;
         self.tenants.push(Tenant {
             name,
+            lane: module.contents().lane.clone(),
             grants: spec.grants,
             calls: 0,
-            instance: Some(Instance { store, exports }),
+            instance: Some(Instance { store, lane }),
             last: GuestStatistics::default(),
         });
         Ok(definitions)
@@ -169,6 +171,12 @@ impl Guests {
         self.tenant(tenant).map(|tenant| &*tenant.name)
     }
 
+    /// By which lane a guest is called.
+    #[must_use]
+    pub fn lane(&self, tenant: TenantId) -> Option<&Lane> {
+        self.tenant(tenant).map(|tenant| &tenant.lane)
+    }
+
     /// What a guest has used so far.
     #[must_use]
     pub fn statistics(&self, tenant: TenantId) -> Option<GuestStatistics> {
@@ -192,14 +200,14 @@ impl Guests {
         export: Export,
         view: &mut Box<View>,
         report: impl FnOnce(&View) -> CallReport,
-        call: impl FnOnce(&mut Store<Host>, &Exports) -> wasmtime::Result<R>,
+        call: impl FnOnce(&mut Store<Host>, &dyn world::Lane) -> wasmtime::Result<R>,
     ) -> Result<R, Faulted> {
         let time = self.runtime.options().time;
         let tenant = self.tenants.get_mut(usize::from(tenant.0)).ok_or(Faulted)?;
-        let Some(Instance { store, exports }) = tenant.instance.as_mut() else { return Err(Faulted) };
+        let Some(Instance { store, lane }) = tenant.instance.as_mut() else { return Err(Faulted) };
         tenant.calls = tenant.calls.wrapping_add(1);
         swap(store.data_mut(), view, &mut self.output);
-        let result = budget::arm(store, time, export.entry()).and_then(|()| call(store, exports));
+        let result = budget::arm(store, time, export.entry()).and_then(|()| call(store, &**lane));
         swap(store.data_mut(), view, &mut self.output);
         match result {
             Ok(answer) => Ok(answer),
@@ -216,17 +224,51 @@ impl Guests {
 impl Handler for Guests {
     fn filter(&mut self, tenant: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<bool, Faulted> {
         let report = |view: &View| CallReport::event(Export::Filter, call, view);
-        self.enter(tenant, Export::Filter, view, report, |store, exports| match exports.filter {
-            Some(filter) => filter.call(store, scalars(call)).map(|(holds,)| holds),
-            None => Ok(false),
+        self.enter(tenant, Export::Filter, view, report, |store, lane| {
+            lane.filter(
+                store,
+                call.id,
+                call.kind,
+                call.place,
+                call.flow,
+                call.time,
+                call.user_context,
+                call.argument,
+                call.offset,
+                call.readable,
+                call.length,
+                call.wire_length,
+                call.sequence,
+                call.acknowledgment,
+                call.window,
+                call.ports,
+                call.states,
+            )
         })
     }
 
     fn callback(&mut self, tenant: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<u32, Faulted> {
         let report = |view: &View| CallReport::event(Export::Callback, call, view);
-        self.enter(tenant, Export::Callback, view, report, |store, exports| match exports.callback {
-            Some(callback) => callback.call(store, scalars(call)).map(|(verdict,)| verdict),
-            None => Ok(0),
+        self.enter(tenant, Export::Callback, view, report, |store, lane| {
+            lane.callback(
+                store,
+                call.id,
+                call.kind,
+                call.place,
+                call.flow,
+                call.time,
+                call.user_context,
+                call.argument,
+                call.offset,
+                call.readable,
+                call.length,
+                call.wire_length,
+                call.sequence,
+                call.acknowledgment,
+                call.window,
+                call.ports,
+                call.states,
+            )
         })
     }
 
@@ -239,18 +281,14 @@ impl Handler for Guests {
         view: &mut Box<View>,
     ) -> Result<(), Faulted> {
         let report = |view: &View| CallReport::timer(timer, deadline, view);
-        self.enter(tenant, Export::OnTimer, view, report, |store, exports| match exports.on_timer {
-            Some(on_timer) => on_timer.call(store, (timer, argument, deadline.0)),
-            None => Ok(()),
+        self.enter(tenant, Export::OnTimer, view, report, |store, lane| {
+            lane.on_timer(store, timer, argument, deadline.0)
         })
     }
 
     fn ready(&mut self, tenant: TenantId, flows: &[u64], view: &mut Box<View>) -> Result<(), Faulted> {
         let report = |view: &View| CallReport::lifecycle(Export::OnReady, view);
-        self.enter(tenant, Export::OnReady, view, report, |store, exports| match exports.on_ready {
-            Some(on_ready) => on_ready.call(store, (flows.to_vec(),)),
-            None => Ok(()),
-        })
+        self.enter(tenant, Export::OnReady, view, report, |store, lane| lane.on_ready(store, flows))
     }
 
     fn conn_record(&mut self, record: &ConnRecord) {
@@ -259,10 +297,7 @@ impl Handler for Guests {
 
     fn stop(&mut self, tenant: TenantId, view: &mut Box<View>) -> Result<(), Faulted> {
         let report = |view: &View| CallReport::lifecycle(Export::Stop, view);
-        self.enter(tenant, Export::Stop, view, report, |store, exports| match exports.stop {
-            Some(stop) => stop.call(store, ()),
-            None => Ok(()),
-        })
+        self.enter(tenant, Export::Stop, view, report, |store, lane| lane.stop(store))
     }
 }
 
@@ -308,7 +343,7 @@ fn start(
     module: &Module,
     store: &mut Store<Host>,
     configuration: &[(String, String)],
-) -> Result<Exports, StartError> {
+) -> Result<Box<dyn world::Lane>, StartError> {
     let time = runtime.options().time;
     let faulted = |error: wasmtime::Error, export, store: &Store<Host>| {
         let host = store.data();
@@ -316,14 +351,14 @@ fn start(
         StartError::Faulted(Box::new(fault_report(&host.name, &error, call, time, host)))
     };
     // Armed before the instance is made: code of the guest may run there.
-    let made = budget::arm(store, time, Export::Instantiation.entry())
-        .and_then(|()| Exports::instantiate(module.instance(), store));
-    let exports = made.map_err(|error| faulted(error, Export::Instantiation, store))?;
-    let answer = budget::arm(store, time, Export::Start.entry())
-        .and_then(|()| exports.start.call(&mut *store, (configuration.to_vec(),)));
+    let made =
+        budget::arm(store, time, Export::Instantiation.entry()).and_then(|()| module.instantiate(store));
+    let lane = made.map_err(|error| faulted(error, Export::Instantiation, store))?;
+    let answer =
+        budget::arm(store, time, Export::Start.entry()).and_then(|()| lane.start(store, configuration));
     match answer {
-        Ok((Ok(()),)) => Ok(exports),
-        Ok((Err(message),)) => {
+        Ok(Ok(())) => Ok(lane),
+        Ok(Err(message)) => {
             let guest = Arc::clone(&store.data().name);
             Err(StartError::Refused { guest, message: excerpt(&message, REPORTED_CHARS) })
         }
@@ -335,22 +370,22 @@ fn start(
 fn check_definitions(
     guest: &Arc<str>,
     definitions: &Definitions,
-    exports: &Exports,
+    lane: &dyn world::Lane,
 ) -> Result<(), StartError> {
     let missing = |defines, export| StartError::MissingExport { guest: Arc::clone(guest), defines, export };
     let events = definitions.events();
     let registers = events.forests().iter().any(|(_, set)| !set.entries().is_empty());
-    if registers && exports.callback.is_none() {
+    if registers && !lane.has_callback() {
         return Err(missing("registers handlers", "callback"));
     }
     let filters = events.events().iter().any(|(_, event)| matches!(event.filter, EventFilter::Guest(_)));
-    if filters && exports.filter.is_none() {
+    if filters && !lane.has_filter() {
         return Err(missing("defines events", "filter"));
     }
-    if definitions.monitors().iter().any(|monitor| monitor.polls) && exports.on_ready.is_none() {
+    if definitions.monitors().iter().any(|monitor| monitor.polls) && !lane.has_on_ready() {
         return Err(missing("polls a monitor", "on-ready"));
     }
-    if !definitions.timers().is_empty() && exports.on_timer.is_none() {
+    if !definitions.timers().is_empty() && !lane.has_on_timer() {
         return Err(missing("sets timers", "on-timer"));
     }
     Ok(())
@@ -365,25 +400,4 @@ fn fault_report(
 ) -> FaultReport {
     let reason = fault::reason(error, call.export, time, &host.memory);
     FaultReport { guest: Arc::clone(guest), call, reason, backtrace: fault::backtrace(error) }
-}
-
-const fn scalars(call: &EventCall) -> Scalars {
-    (
-        call.id,
-        call.kind,
-        call.place,
-        call.flow,
-        call.time,
-        call.user_context,
-        call.argument,
-        call.offset,
-        call.readable,
-        call.length,
-        call.wire_length,
-        call.sequence,
-        call.acknowledgment,
-        call.window,
-        call.ports,
-        call.states,
-    )
 }

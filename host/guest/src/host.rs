@@ -8,6 +8,8 @@ use sluice_engine::event::{Definitions, Predicate};
 use wasmtime::Store;
 
 use crate::budget::{self, CallClock};
+use crate::direct::abi::Direct;
+use crate::limits::LIFTED_BYTES;
 use crate::matcher::Matching;
 use crate::output::{GuestOutput, NoOutput};
 use crate::quota::{LogQuota, MemoryQuota};
@@ -38,6 +40,8 @@ pub(crate) struct Host {
     pub(crate) log: LogQuota,
     pub(crate) clock: CallClock,
     pub(crate) matching: Matching,
+    /// What the direct lane needs of the instance.
+    pub(crate) direct: Direct,
     /// Bytes on their way to the guest. Shared with the answer of a host function until it is copied into the guest,
     /// and then used again, so that no call allocates.
     pub(crate) bytes: Arc<Vec<u8>>,
@@ -58,11 +62,13 @@ pub(crate) fn new_store(runtime: &Runtime, name: &Arc<str>, filters: Rc<dyn Filt
         log: LogQuota::new(options.log),
         clock: CallClock::default(),
         matching: Matching::new(runtime.matchers()),
+        direct: Direct::new(),
         bytes: Arc::default(),
         pairs: Arc::default(),
     };
     let mut store = Store::new(runtime.engine(), host);
     store.limiter(|host| &mut host.memory);
+    store.set_hostcall_fuel(LIFTED_BYTES);
     budget::prepare(&mut store, options.time);
     store
 }

@@ -15,7 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod budget;
-mod exports;
+mod direct;
 mod fault;
 mod guests;
 mod host;
@@ -29,11 +29,12 @@ mod runtime;
 mod signature;
 mod text;
 mod ticker;
+mod world;
 
 pub use fault::{CallReport, Export, FaultReason, FaultReport, FlowReport, Frame};
 pub use guests::{GuestStatistics, Guests, StartError, TenantSpec};
 pub use host::FilterCompiler;
 pub use limits::{LogLimit, MemoryLimit, TimeLimit};
-pub use module::{Contents, LoadError, Module, world_version};
+pub use module::{Contents, Lane, LoadError, Module, world_version};
 pub use output::{EventContext, EventFlow, GuestOutput, NoOutput, RESERVED_EVENT_TYPES, Severity};
-pub use runtime::{Runtime, RuntimeError, RuntimeOptions};
+pub use runtime::{LaneChoice, Runtime, RuntimeError, RuntimeOptions};

@@ -19,6 +19,13 @@ pub const STACK_BYTES: usize = 512 << 10;
 /// Components of one module have three instances, those linked from many modules some dozens.
 pub const INSTANCES_MAX: usize = 256;
 
+/// Core instances made from modules in a component that the direct lane takes: the main module's, the shim's, a
+/// fixup's, and one that only runs `_initialize`.
+///
+/// The module of each is read once more. Without this bound a small component could have one large module read a
+/// thousand times.
+pub const DIRECT_INSTANCES_MAX: usize = 4;
+
 /// Frames of a backtrace; a recursion would fill the report.
 pub const BACKTRACE_FRAMES: usize = 32;
 
@@ -73,6 +80,11 @@ pub const COMPILE_FUEL: u64 = 1000;
 
 /// Fuel for each byte scanned: half a nanosecond to two and a half.
 pub const SCAN_FUEL: u64 = 2;
+
+/// Bytes that one call of an import, or the answer of an export, may make the host copy out of the guest's memory, in
+/// the host's own types. Lists within lists may name the same memory many times: without a bound, a few bytes of a
+/// guest fill the host's memory. More traps.
+pub const LIFTED_BYTES: usize = 16 << 20;
 
 /// How much one call of a guest may compute.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
+use wasmtime::Store;
 use wasmtime::component::types::{Component as ComponentTypes, ComponentItem};
 use wasmtime::component::{Component, ComponentNamedList, InstancePre, Lift, Lower};
 
-use crate::exports::{ReadyParams, Scalars, StartParams, StartResult, TimerParams};
+use crate::direct::DirectModule;
+use crate::direct::extract::{Extracted, Unfit, extract, without_bodies};
 use crate::host::Host;
-use crate::imports::{INTERFACES, PACKAGE, VERSION};
 use crate::limits::{MODULE_BYTES_MAX, REPORTED_CHARS};
-use crate::runtime::Runtime;
+use crate::runtime::{LaneChoice, Runtime};
 use crate::signature::describe;
 use crate::text::excerpt;
+use crate::world::{self, ComponentLane, INTERFACES, PACKAGE, VERSION};
 
 /// Bytes of a page of linear memory.
 const PAGE_BYTES: u64 = 64 << 10;
@@ -84,6 +86,12 @@ pub enum LoadError {
         /// The world's type.
         expected: &'static str,
     },
+    /// It does not fit the direct lane, which was demanded.
+    #[error("does not fit the direct lane: {reason}")]
+    NotDirect {
+        /// What it has or lacks.
+        reason: String,
+    },
     /// It would not fit into its memory limit.
     #[error("needs {needed_bytes} bytes of memory to begin with; its limit is {limit_bytes}")]
     TooMuchMemory {
@@ -97,8 +105,38 @@ pub enum LoadError {
 /// A guest, compiled and checked, ready to be instantiated any number of times. A clone is another handle of the same.
 #[derive(Clone)]
 pub struct Module {
-    instance: InstancePre<Host>,
+    code: Code,
     contents: Arc<Contents>,
+}
+
+#[derive(Clone)]
+enum Code {
+    Direct(Arc<DirectModule>),
+    Component(InstancePre<Host>),
+}
+
+/// By which lane a guest is called.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Lane {
+    /// Its core module is linked by the host itself.
+    #[default]
+    Direct,
+    /// By the runtime's component API.
+    Component {
+        /// Why not by the direct lane.
+        reason: String,
+    },
+}
+
+impl Lane {
+    /// The lane's name on the command line and in metrics.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Component { .. } => "component",
+        }
+    }
 }
 
 /// What is in a guest's file.
@@ -112,6 +150,8 @@ pub struct Contents {
     pub memory_bytes: Option<u64>,
     /// Bytes of machine code.
     pub code_bytes: usize,
+    /// By which lane it is called.
+    pub lane: Lane,
 }
 
 impl Module {
@@ -122,30 +162,52 @@ impl Module {
     /// [`LoadError`]: its text continues a sentence that begins with the name of the file.
     pub fn load(runtime: &Runtime, bytes: &[u8]) -> Result<Self, LoadError> {
         check_header(bytes)?;
-        let engine = runtime.engine();
-        let component = Component::from_binary(engine, bytes)
-            .map_err(|error| LoadError::Invalid { reason: chain(&error, REPORTED_CHARS) })?;
-        let types = component.component_type();
-        let imports: Vec<String> = types.imports(engine).map(|(name, _)| name.to_owned()).collect();
-        let exports = types.exports(engine).map(|(name, _)| name.to_owned()).collect();
-        for name in &imports {
-            check_import(name)?;
-        }
-        let instance =
-            runtime.linker().instantiate_pre(&component).map_err(|error| import_shape(&error, &imports))?;
-        check_exports(runtime, &types)?;
-        let pages = component.resources_required().map(|needed| needed.max_initial_memory_size.unwrap_or(0));
-        let memory_bytes = pages.map(|pages| pages.saturating_mul(PAGE_BYTES));
-        let limit_bytes = runtime.options().memory.memory_bytes;
-        match memory_bytes {
-            Some(needed_bytes) if usize::try_from(needed_bytes).is_ok_and(|needed| needed <= limit_bytes) => {
+        match (extract(bytes), runtime.options().lane) {
+            (_, LaneChoice::Component) => {
+                Self::load_component(runtime, bytes, "the component lane was demanded".to_owned())
             }
-            Some(needed_bytes) => return Err(LoadError::TooMuchMemory { needed_bytes, limit_bytes }),
-            // Decided when it is instantiated.
-            None => {}
+            (Ok(extracted), _) => Self::load_direct(runtime, bytes, &extracted),
+            (Err(unfit), LaneChoice::Fitting) => Self::load_component(runtime, bytes, unfit.to_string()),
+            (Err(unfit), LaneChoice::Direct) => {
+                // What is wrong with it on any lane comes first.
+                Self::load_component(runtime, bytes, String::new())?;
+                Err(LoadError::NotDirect { reason: unfit.to_string() })
+            }
         }
-        let code_bytes = component.text().len();
-        Ok(Self { instance, contents: Arc::new(Contents { imports, exports, memory_bytes, code_bytes }) })
+    }
+
+    fn load_component(runtime: &Runtime, bytes: &[u8], reason: String) -> Result<Self, LoadError> {
+        let (component, instance, mut contents) = checked(runtime, bytes)?;
+        contents.code_bytes = component.text().len();
+        contents.lane = Lane::Component { reason };
+        Ok(Self { code: Code::Component(instance), contents: Arc::new(contents) })
+    }
+
+    /// The component without its code has the same types: they are compared with the world's as on the other lane, and
+    /// the code is compiled once.
+    fn load_direct(runtime: &Runtime, bytes: &[u8], extracted: &Extracted<'_>) -> Result<Self, LoadError> {
+        let types = without_bodies(bytes).map_err(invalid)?;
+        let (_, _, mut contents) = checked(runtime, &types)?;
+        let module = DirectModule::new(runtime.engine(), extracted)
+            .map_err(|error| LoadError::Invalid { reason: chain(&error, REPORTED_CHARS) })?;
+        contents.code_bytes = module.code_bytes();
+        contents.lane = Lane::Direct;
+        Ok(Self { code: Code::Direct(Arc::new(module)), contents: Arc::new(contents) })
+    }
+
+    /// Makes an instance and looks its exports up.
+    ///
+    /// # Errors
+    ///
+    /// What the guest's own start code does, or a limit.
+    pub(crate) fn instantiate(&self, store: &mut Store<Host>) -> wasmtime::Result<Box<dyn world::Lane>> {
+        Ok(match &self.code {
+            Code::Direct(module) => Box::new(module.instantiate(store)?),
+            Code::Component(instance) => {
+                let made = instance.instantiate(&mut *store)?;
+                Box::new(ComponentLane::new(instance.component(), &made, store)?)
+            }
+        })
     }
 
     /// What is in the file.
@@ -153,16 +215,45 @@ impl Module {
     pub fn contents(&self) -> &Contents {
         &self.contents
     }
-
-    pub(crate) fn instance(&self) -> &InstancePre<Host> {
-        &self.instance
-    }
 }
 
 impl std::fmt::Debug for Module {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Module").field("contents", &self.contents).finish_non_exhaustive()
     }
+}
+
+/// Compiles a component and compares its types with the world's.
+fn checked(runtime: &Runtime, bytes: &[u8]) -> Result<(Component, InstancePre<Host>, Contents), LoadError> {
+    let engine = runtime.engine();
+    let component = Component::from_binary(engine, bytes)
+        .map_err(|error| LoadError::Invalid { reason: chain(&error, REPORTED_CHARS) })?;
+    let types = component.component_type();
+    let imports: Vec<String> = types.imports(engine).map(|(name, _)| name.to_owned()).collect();
+    let exports = types.exports(engine).map(|(name, _)| name.to_owned()).collect();
+    for name in &imports {
+        check_import(name)?;
+    }
+    let instance =
+        runtime.linker().instantiate_pre(&component).map_err(|error| import_shape(&error, &imports))?;
+    if types.get_export(engine, "start").is_none() {
+        return Err(LoadError::NoStart);
+    }
+    world::check_exports(&Exports { runtime, types: &types })?;
+    let pages = component.resources_required().map(|needed| needed.max_initial_memory_size.unwrap_or(0));
+    let memory_bytes = pages.map(|pages| pages.saturating_mul(PAGE_BYTES));
+    let limit_bytes = runtime.options().memory.memory_bytes;
+    match memory_bytes {
+        Some(needed_bytes) if usize::try_from(needed_bytes).is_ok_and(|needed| needed <= limit_bytes) => {}
+        Some(needed_bytes) => return Err(LoadError::TooMuchMemory { needed_bytes, limit_bytes }),
+        // Decided when it is instantiated.
+        None => {}
+    }
+    Ok((component, instance, Contents { imports, exports, memory_bytes, ..Contents::default() }))
+}
+
+fn invalid(error: Unfit) -> LoadError {
+    LoadError::Invalid { reason: error.to_string() }
 }
 
 /// Version of the world that this host offers: of the package `sluice:middlebox`.
@@ -237,46 +328,32 @@ fn in_our_words(cause: &str) -> String {
     function.unwrap_or(cause).to_owned()
 }
 
-/// Compares the exports that the host calls with the world's.
-fn check_exports(runtime: &Runtime, types: &ComponentTypes) -> Result<(), LoadError> {
-    if types.get_export(runtime.engine(), "start").is_none() {
-        return Err(LoadError::NoStart);
-    }
-    check_export::<StartParams, StartResult>(runtime, types, "start", START)?;
-    check_export::<Scalars, (bool,)>(runtime, types, "filter", FILTER)?;
-    check_export::<Scalars, (u32,)>(runtime, types, "callback", CALLBACK)?;
-    check_export::<TimerParams, ()>(runtime, types, "on-timer", ON_TIMER)?;
-    check_export::<ReadyParams, ()>(runtime, types, "on-ready", ON_READY)?;
-    check_export::<(), ()>(runtime, types, "stop", STOP)
+/// The exports of a component, to be compared with the world's.
+pub(crate) struct Exports<'a> {
+    runtime: &'a Runtime,
+    types: &'a ComponentTypes,
 }
 
-const START: &str = "func(list<tuple<string, string>>) -> result<_, string>";
-const FILTER: &str =
-    "func(u32, u32, u32, u64, u64, u64, u64, u64, u32, u32, u32, u32, u32, u32, u32, u32) -> bool";
-const CALLBACK: &str =
-    "func(u32, u32, u32, u64, u64, u64, u64, u64, u32, u32, u32, u32, u32, u32, u32, u32) -> u32";
-const ON_TIMER: &str = "func(u32, u64, u64)";
-const ON_READY: &str = "func(list<u64>)";
-const STOP: &str = "func()";
-
-fn check_export<Params, Return>(
-    runtime: &Runtime,
-    types: &ComponentTypes,
-    name: &'static str,
-    expected: &'static str,
-) -> Result<(), LoadError>
-where
-    Params: ComponentNamedList + Lower,
-    Return: ComponentNamedList + Lift,
-{
-    let Some(export) = types.get_export(runtime.engine(), name) else { return Ok(()) };
-    if let ComponentItem::ComponentFunc(function) = &export.ty
-        && !function.async_()
-        && function.typecheck::<Params, Return>(&types.instance_type()).is_ok()
+impl Exports<'_> {
+    /// Compares one with the type that the world gives it. A guest need not have it.
+    pub(crate) fn check<Params, Return>(
+        &self,
+        name: &'static str,
+        expected: &'static str,
+    ) -> Result<(), LoadError>
+    where
+        Params: ComponentNamedList + Lower,
+        Return: ComponentNamedList + Lift,
     {
-        return Ok(());
+        let Some(export) = self.types.get_export(self.runtime.engine(), name) else { return Ok(()) };
+        if let ComponentItem::ComponentFunc(function) = &export.ty
+            && !function.async_()
+            && function.typecheck::<Params, Return>(&self.types.instance_type()).is_ok()
+        {
+            return Ok(());
+        }
+        Err(LoadError::ExportShape { name, found: describe(&export.ty), expected })
     }
-    Err(LoadError::ExportShape { name, found: describe(&export.ty), expected })
 }
 
 /// An error with its causes, outermost first, on one line.

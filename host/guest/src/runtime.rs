@@ -7,10 +7,10 @@ use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, OptLevel, WasmBacktraceDetails};
 
 use crate::host::Host;
-use crate::imports;
 use crate::limits::{BACKTRACE_FRAMES, LogLimit, MemoryLimit, STACK_BYTES, TimeLimit};
 use crate::matcher::MatcherCache;
 use crate::ticker::Ticker;
+use crate::world;
 
 /// What the operator may choose about guests.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,6 +21,20 @@ pub struct RuntimeOptions {
     pub memory: MemoryLimit,
     /// How much one instance may say.
     pub log: LogLimit,
+    /// By which lane guests are called.
+    pub lane: LaneChoice,
+}
+
+/// By which lane guests are called. The results are the same; the direct lane is several times as fast.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum LaneChoice {
+    /// The direct lane for each guest that fits it, the component lane for the others.
+    #[default]
+    Fitting,
+    /// The component lane for all.
+    Component,
+    /// The direct lane for all: what does not fit it is not loaded.
+    Direct,
 }
 
 /// The runtime could not be set up: a fault of this program or of the machine.
@@ -60,7 +74,8 @@ impl Runtime {
     pub fn new(options: RuntimeOptions) -> Result<Self, RuntimeError> {
         let by_cpu_time = matches!(options.time, TimeLimit::Cpu { .. });
         let engine = Engine::new(&configuration(by_cpu_time))?;
-        let linker = imports::linker(&engine)?;
+        let mut linker = Linker::new(&engine);
+        world::link_component(&mut linker)?;
         let ticker = if by_cpu_time {
             let ticker = Ticker::start(engine.clone());
             Some(ticker.map_err(|error| RuntimeError { reason: error.to_string() })?)

@@ -1,11 +1,27 @@
 //! Files that are not guests of this world, and what the operator is told.
 
-use sluice_guest::{LoadError, Module, Runtime, RuntimeOptions};
+use sluice_guest::{Lane, LaneChoice, LoadError, Module, Runtime, RuntimeOptions};
 
 use crate::component::{MEMORY, START, bare_guest, dummy, foreign, guest};
 
+fn load_by(lane: LaneChoice, bytes: &[u8]) -> Result<Module, LoadError> {
+    Module::load(&Runtime::new(RuntimeOptions { lane, ..RuntimeOptions::default() }).unwrap(), bytes)
+}
+
+/// Loads a file, which either lane takes or refuses for the same reason.
 fn load(bytes: &[u8]) -> Result<Module, LoadError> {
-    Module::load(&Runtime::new(RuntimeOptions::default()).unwrap(), bytes)
+    let loaded = load_by(LaneChoice::Fitting, bytes);
+    let other = load_by(LaneChoice::Component, bytes);
+    match (&loaded, &other) {
+        (Ok(module), Ok(other)) => {
+            let (contents, other) = (module.contents(), other.contents());
+            assert_eq!(contents.imports, other.imports);
+            assert_eq!(contents.exports, other.exports);
+            assert_eq!(contents.memory_bytes, other.memory_bytes);
+        }
+        _ => assert_eq!(loaded.as_ref().err(), other.as_ref().err()),
+    }
+    loaded
 }
 
 fn refusal(bytes: &[u8]) -> String {
@@ -30,6 +46,29 @@ fn only_start_is_required() {
     assert_eq!(module.contents().exports, ["start"]);
     assert_eq!(module.contents().memory_bytes, Some(65_536));
     assert_eq!(refusal(&bare_guest(MEMORY)), "exports no start: not a middlebox of sluice");
+}
+
+#[test]
+fn one_core_module_fits_the_direct_lane() {
+    let everything = dummy("package a:b; world w { include sluice:middlebox/middlebox@0.1.0; }", "w");
+    for component in [everything, guest("", "")] {
+        assert_eq!(load_by(LaneChoice::Fitting, &component).unwrap().contents().lane, Lane::Direct);
+        assert_eq!(load_by(LaneChoice::Direct, &component).unwrap().contents().lane, Lane::Direct);
+        let lane = Lane::Component { reason: "the component lane was demanded".to_owned() };
+        assert_eq!(load_by(LaneChoice::Component, &component).unwrap().contents().lane, lane);
+    }
+}
+
+#[test]
+fn what_does_not_fit_runs_on_the_component_lane() {
+    let several = guest("(memory $other 1)", "");
+    let module = load_by(LaneChoice::Fitting, &several).unwrap();
+    let reason = "its core module has 2 memories of its own".to_owned();
+    assert_eq!(module.contents().lane, Lane::Component { reason: reason.clone() });
+    assert_eq!(load_by(LaneChoice::Direct, &several).unwrap_err(), LoadError::NotDirect { reason });
+    // What is wrong with it on either lane comes first.
+    let no_start = bare_guest(&format!("(memory $other 1) {MEMORY}"));
+    assert_eq!(load_by(LaneChoice::Direct, &no_start).unwrap_err(), LoadError::NoStart);
 }
 
 #[test]

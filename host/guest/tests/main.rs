@@ -1,6 +1,8 @@
 //! Guests against the host: what loads, what is refused, and what hostile ones achieve.
 
 #[cfg(test)]
+mod abi;
+#[cfg(test)]
 mod component;
 #[cfg(test)]
 mod egress;

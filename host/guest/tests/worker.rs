@@ -1,4 +1,7 @@
 //! A worker with guests and no engine: events come from the test, the view is empty.
+//!
+//! Behind it stands a twin with the same guests on the component lane. It is called whenever the worker is, and must
+//! answer, say and count the same: each test of a guest is a test that the lanes agree.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -6,8 +9,8 @@ use std::rc::Rc;
 use sluice_engine::event::{Definitions, EventCall, EventKind, Faulted, Handler, Predicate, TenantId};
 use sluice_engine::{Nanos, View};
 use sluice_guest::{
-    EventContext, FaultReport, FilterCompiler, GuestOutput, Guests, Module, Runtime, RuntimeOptions,
-    Severity, StartError, TenantSpec, TimeLimit,
+    EventContext, FaultReport, FilterCompiler, GuestOutput, Guests, LaneChoice, Module, Runtime,
+    RuntimeOptions, Severity, StartError, TenantSpec, TimeLimit,
 };
 
 /// What the guests said.
@@ -57,6 +60,8 @@ pub(crate) struct Worker {
     pub(crate) guests: Guests,
     pub(crate) said: Said,
     view: Box<View>,
+    /// On the other lane; it has none itself.
+    twin: Option<Box<Worker>>,
 }
 
 impl Worker {
@@ -67,10 +72,38 @@ impl Worker {
     }
 
     pub(crate) fn with_options(options: RuntimeOptions) -> Self {
+        let twin = Self::alone(RuntimeOptions { lane: LaneChoice::Component, ..options });
+        Self { twin: Some(Box::new(twin)), ..Self::alone(options) }
+    }
+
+    fn alone(options: RuntimeOptions) -> Self {
         let runtime = Runtime::new(options).unwrap();
         let said = Said::default();
         let guests = Guests::new(&runtime, Rc::new(TcpOnly), Box::new(said.clone()));
-        Self { runtime, guests, said, view: Box::default() }
+        Self { runtime, guests, said, view: Box::default(), twin: None }
+    }
+
+    /// Does the same on both lanes, and gives the answer on which they agree.
+    fn both<T>(&mut self, mut act: impl FnMut(&mut Self) -> T, shown: impl Fn(&T) -> String) -> T {
+        let answer = act(self);
+        if let Some(mut twin) = self.twin.take() {
+            assert_eq!(shown(&answer), shown(&act(&mut twin)), "the lanes answer differently");
+            assert_eq!(self.state(), twin.state(), "the lanes leave other things behind");
+            self.twin = Some(twin);
+        }
+        answer
+    }
+
+    /// All that is known of the guests.
+    fn state(&self) -> (Vec<String>, Vec<String>, Vec<String>) {
+        let faults = self.said.faults.borrow();
+        let faults = faults.iter().map(|fault| {
+            let frames: Vec<&str> = fault.backtrace.iter().map(|frame| frame.function.as_str()).collect();
+            format!("{fault} in {frames:?}")
+        });
+        let tenants = (0..self.guests.len()).map(|tenant| TenantId(u16::try_from(tenant).unwrap()));
+        let statistics = tenants.map(|tenant| format!("{:?}", self.guests.statistics(tenant)));
+        (self.lines(), faults.collect(), statistics.collect())
     }
 
     pub(crate) fn start(&mut self, component: &[u8]) -> Result<Definitions, StartError> {
@@ -82,10 +115,18 @@ impl Worker {
         component: &[u8],
         configuration: &[(&str, &str)],
     ) -> Result<Definitions, StartError> {
-        let module = Module::load(&self.runtime, component).unwrap();
-        let configuration = configuration.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let name = format!("g{}", self.guests.len());
-        self.guests.add(&module, &TenantSpec { name, configuration, ..TenantSpec::default() })
+        let configuration: Vec<_> =
+            configuration.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let start = |worker: &mut Self| {
+            let module = Module::load(&worker.runtime, component).unwrap();
+            let name = format!("g{}", worker.guests.len());
+            let configuration = configuration.clone();
+            worker.guests.add(&module, &TenantSpec { name, configuration, ..TenantSpec::default() })
+        };
+        self.both(start, |started| match started {
+            Ok(definitions) => format!("{:?}", definitions.events()),
+            Err(error) => error.to_string(),
+        })
     }
 
     /// The reason why a guest does not start.
@@ -102,16 +143,29 @@ impl Worker {
     /// Raises `new-data` for handler 3 of a guest.
     pub(crate) fn callback(&mut self, tenant: TenantId) -> Result<u32, Faulted> {
         let call = EventCall { id: 3, kind: EventKind::NewData.number(), time: 7, ..EventCall::default() };
-        self.guests.callback(tenant, &call, &mut self.view)
+        self.both(
+            |worker| worker.guests.callback(tenant, &call, &mut worker.view),
+            |answer| format!("{answer:?}"),
+        )
+    }
+
+    /// Asks filter 4 of a guest about `new-data`.
+    pub(crate) fn filter(&mut self, tenant: TenantId) -> Result<bool, Faulted> {
+        let call = EventCall { id: 4, kind: EventKind::NewData.number(), time: 7, ..EventCall::default() };
+        self.both(
+            |worker| worker.guests.filter(tenant, &call, &mut worker.view),
+            |answer| format!("{answer:?}"),
+        )
     }
 
     /// Timer 5 of a guest runs out.
     pub(crate) fn timer(&mut self, tenant: TenantId) -> Result<(), Faulted> {
-        self.guests.timer(tenant, 5, 1, Nanos(9), &mut self.view)
+        let timer = |worker: &mut Self| worker.guests.timer(tenant, 5, 1, Nanos(9), &mut worker.view);
+        self.both(timer, |answer| format!("{answer:?}"))
     }
 
     pub(crate) fn stop(&mut self, tenant: TenantId) -> Result<(), Faulted> {
-        self.guests.stop(tenant, &mut self.view)
+        self.both(|worker| worker.guests.stop(tenant, &mut worker.view), |answer| format!("{answer:?}"))
     }
 
     /// The text of the only fault so far.

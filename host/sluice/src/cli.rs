@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sluice_engine::reassembly::OverlapPolicy;
+use sluice_guest::LaneChoice;
 
 use crate::systems::Overlap;
 
@@ -173,6 +174,31 @@ pub(crate) struct GuestLimitArgs {
     /// same on every machine
     #[arg(long, value_name = "UNITS")]
     pub(crate) fuel: Option<u64>,
+
+    /// How guests are called: the results are the same
+    #[arg(long, value_name = "LANE", value_enum, default_value_t = LaneMode::Auto)]
+    pub(crate) lane: LaneMode,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum LaneMode {
+    /// The direct lane for each guest that fits it, the component lane for others
+    Auto,
+    /// By the runtime's component API
+    Component,
+    /// Several times as fast; a guest that does not fit is rejected, and why it does not is said
+    Direct,
+}
+
+impl LaneMode {
+    /// The runtime's name for it.
+    pub(crate) const fn choice(self) -> LaneChoice {
+        match self {
+            Self::Auto => LaneChoice::Fitting,
+            Self::Component => LaneChoice::Component,
+            Self::Direct => LaneChoice::Direct,
+        }
+    }
 }
 
 /// Run middleboxes over traffic.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use sluice_guest::limits::MODULE_BYTES_MAX;
-use sluice_guest::{LoadError, Module, Runtime, RuntimeOptions, world_version};
+use sluice_guest::{Lane, LoadError, Module, Runtime, RuntimeOptions, world_version};
 
 use crate::exit::Exit;
 use facts::Facts;
@@ -56,6 +56,11 @@ fn report(out: &mut impl Write, bytes: &[u8], loaded: &Result<Module, LoadError>
     match loaded {
         Ok(module) => {
             line(out, "code", &format!("{} bytes", grouped(module.contents().code_bytes)))?;
+            let lane = match &module.contents().lane {
+                Lane::Direct => "direct".to_owned(),
+                Lane::Component { reason } => format!("component: {}", shown(reason)),
+            };
+            line(out, "lane", &lane)?;
             line(out, "loads", &format!("yes, as a guest of sluice:middlebox@{}", world_version()))
         }
         Err(error) => line(out, "loads", &format!("no: it {error}")),

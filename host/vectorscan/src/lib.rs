@@ -52,8 +52,8 @@ pub struct Database {
     stream_bytes: usize,
 }
 
-// SAFETY: "a database is read-only and can be shared by threads" (Hyperscan's reference, "Runtime"); nothing here changes
-// one before it is freed.
+// SAFETY: "a database is read-only and can be shared by threads" (Hyperscan's reference, "Runtime"); nothing here
+// changes one before it is freed.
 unsafe impl Send for Database {}
 
 // SAFETY: as above.
@@ -193,8 +193,8 @@ impl Stream {
         let len = c_uint::try_from(piece.len()).map_err(|_| ScanError(ffi::INVALID))?;
         let mut sink = Sink { tell };
         with_scratch(&self.database, |scratch| {
-            // SAFETY: the stream is open and used by nobody else (`&mut self`), the scratch space is large enough for its
-            // database and used by nobody else meanwhile; `piece` has `len` bytes; `on_match` gets the sink, which
+            // SAFETY: the stream is open and used by nobody else (`&mut self`), the scratch space is large enough for
+            // its database and used by nobody else meanwhile; `piece` has `len` bytes; `on_match` gets the sink, which
             // lives longer than the call.
             let code = unsafe {
                 ffi::hs_scan_stream(

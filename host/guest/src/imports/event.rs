@@ -3,76 +3,83 @@
 use std::sync::Arc;
 
 use sluice_engine::Refusal;
-use sluice_engine::event::{Change, EventFilter, Hook};
+use sluice_engine::event::{Change, EventFilter};
 use sluice_engine::limits::{ARGUMENT_BYTES, NAME_BYTES};
-use wasmtime::StoreContextMut;
-use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
 
-use super::filter::{FilterSpec, event_filter};
-use super::words::HookName;
-use super::{function, number, text};
+use super::filter::event_filter;
+use super::{InBytes, at_most};
 use crate::host::Host;
 use crate::text::one_line;
+use crate::world::event::Filter;
+use crate::world::types::Hook;
 
-/// Parameters of the calls that concern one handler of an event.
-type OnMonitor = (u32, u32, HookName, u32);
-type OnFlow = (u32, HookName, u32);
-
-pub(super) fn define(interface: &mut LinkerInstance<'_, Host>) -> wasmtime::Result<()> {
-    interface.func_wrap(
-        "define",
-        |mut store: StoreContextMut<'_, Host>,
-         (name, parent, filter, argument): (WasmStr, u32, FilterSpec, WasmList<u8>)| {
-            let name = text(&store, &name, NAME_BYTES)?;
-            let argument = argument.as_le_slice(&store);
-            let argument =
-                if argument.len() > ARGUMENT_BYTES { Err(Refusal::TooLong) } else { Ok(argument.to_vec()) };
-            let filter = event_filter(&mut store, &filter)?;
-            let host = store.data_mut();
-            let answer = name.and_then(|name| new_event(host, &name, parent, filter?, &argument?));
-            Ok((answer.map_err(number),))
-        },
-    )?;
-    interface.func_wrap(
-        "alloc",
-        |mut store: StoreContextMut<'_, Host>, (name, parent): (WasmStr, u32)| {
-            let name = text(&store, &name, NAME_BYTES)?;
-            let host = store.data_mut();
-            let answer = name.and_then(|name| new_event(host, &name, parent, EventFilter::Raised, &[]));
-            Ok((answer.map_err(number),))
-        },
-    )?;
-    function(interface, "undefine", |host, (event,): (u32,)| undefine(host, event).map_err(number))?;
-    function(interface, "raise", |host, (event,): (u32,)| host.view.raise(event).map_err(number))?;
-    function(interface, "argument", |host, (): ()| argument(host).map_err(number))?;
-    function(interface, "defer", |host, (handler,): (u32,)| defer(host, handler).map_err(number))?;
-    define_registration(interface)
+pub(crate) fn define(
+    host: &mut Host,
+    name: &str,
+    parent: u32,
+    filter: Filter,
+    argument: &[u8],
+) -> Result<u32, Refusal> {
+    let name = at_most(name, NAME_BYTES)?;
+    let filter = event_filter(host, &filter)?;
+    new_event(host, name, parent, filter, at_most(argument, ARGUMENT_BYTES)?)
 }
 
-fn define_registration(interface: &mut LinkerInstance<'_, Host>) -> wasmtime::Result<()> {
-    function(interface, "register", |host, (monitor, event, hook, handler): OnMonitor| {
-        change_monitor(host, monitor, Change::register(event, Hook::from(hook), handler)).map_err(number)
-    })?;
-    function(interface, "unregister", |host, (monitor, event, hook, handler): OnMonitor| {
-        change_monitor(host, monitor, Change::unregister(event, Hook::from(hook), handler)).map_err(number)
-    })?;
-    function(
-        interface,
-        "replace",
-        |host, (monitor, event, hook, handler, by): (u32, u32, HookName, u32, u32)| {
-            change_monitor(host, monitor, Change::replace(event, Hook::from(hook), handler, by))
-                .map_err(number)
-        },
-    )?;
-    function(interface, "register-flow", |host, (event, hook, handler): OnFlow| {
-        host.view.change_flow(Change::register(event, Hook::from(hook), handler)).map_err(number)
-    })?;
-    function(interface, "unregister-flow", |host, (event, hook, handler): OnFlow| {
-        host.view.change_flow(Change::unregister(event, Hook::from(hook), handler)).map_err(number)
-    })?;
-    function(interface, "replace-flow", |host, (event, hook, handler, by): (u32, HookName, u32, u32)| {
-        host.view.change_flow(Change::replace(event, Hook::from(hook), handler, by)).map_err(number)
-    })
+pub(crate) fn alloc(host: &mut Host, name: &str, parent: u32) -> Result<u32, Refusal> {
+    new_event(host, at_most(name, NAME_BYTES)?, parent, EventFilter::Raised, &[])
+}
+
+pub(crate) fn raise(host: &mut Host, event: u32) -> Result<(), Refusal> {
+    host.view.raise(event)
+}
+
+pub(crate) fn register(
+    host: &mut Host,
+    monitor: u32,
+    event: u32,
+    hook: Hook,
+    handler: u32,
+) -> Result<(), Refusal> {
+    change_monitor(host, monitor, Change::register(event, hook.into(), handler))
+}
+
+pub(crate) fn unregister(
+    host: &mut Host,
+    monitor: u32,
+    event: u32,
+    hook: Hook,
+    handler: u32,
+) -> Result<(), Refusal> {
+    change_monitor(host, monitor, Change::unregister(event, hook.into(), handler))
+}
+
+pub(crate) fn replace(
+    host: &mut Host,
+    monitor: u32,
+    event: u32,
+    hook: Hook,
+    handler: u32,
+    by: u32,
+) -> Result<(), Refusal> {
+    change_monitor(host, monitor, Change::replace(event, hook.into(), handler, by))
+}
+
+pub(crate) fn register_flow(host: &mut Host, event: u32, hook: Hook, handler: u32) -> Result<(), Refusal> {
+    host.view.change_flow(Change::register(event, hook.into(), handler))
+}
+
+pub(crate) fn unregister_flow(host: &mut Host, event: u32, hook: Hook, handler: u32) -> Result<(), Refusal> {
+    host.view.change_flow(Change::unregister(event, hook.into(), handler))
+}
+
+pub(crate) fn replace_flow(
+    host: &mut Host,
+    event: u32,
+    hook: Hook,
+    handler: u32,
+    by: u32,
+) -> Result<(), Refusal> {
+    host.view.change_flow(Change::replace(event, hook.into(), handler, by))
 }
 
 fn new_event(
@@ -90,7 +97,7 @@ fn new_event(
     }
 }
 
-fn undefine(host: &mut Host, event: u32) -> Result<(), Refusal> {
+pub(crate) fn undefine(host: &mut Host, event: u32) -> Result<(), Refusal> {
     match &mut host.starting {
         Some(definitions) => definitions.undefine(event),
         None => host.view.undefine(event),
@@ -104,14 +111,14 @@ fn change_monitor(host: &mut Host, monitor: u32, change: Change) -> Result<(), R
     }
 }
 
-fn defer(host: &mut Host, handler: u32) -> Result<(), Refusal> {
+pub(crate) fn defer(host: &mut Host, handler: u32) -> Result<(), Refusal> {
     host.starting.as_mut().ok_or(Refusal::NotAllowed)?.defer(handler)
 }
 
-fn argument(host: &mut Host) -> Result<Arc<Vec<u8>>, Refusal> {
+pub(crate) fn argument(host: &mut Host) -> Result<InBytes, Refusal> {
     let found = host.view.argument()?;
     let bytes = Arc::make_mut(&mut host.bytes);
     bytes.clear();
     bytes.extend_from_slice(found);
-    Ok(Arc::clone(&host.bytes))
+    Ok(InBytes)
 }

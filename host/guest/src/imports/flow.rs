@@ -1,137 +1,36 @@
 //! The interface `flow`.
 
-use sluice_engine::{Refusal, Side};
-use wasmtime::component::{ComponentType, LinkerInstance, Lower};
+use sluice_engine::Refusal;
 
-use super::words::{SideName, SidesName};
-use super::{function, number};
+pub(crate) use super::tcp_info::tcp_info;
 use crate::host::Host;
+use crate::world::flow::{FlowEndpoints, FlowInfo, SideObservables, SideStatistics};
+use crate::world::types::{Side, Sides};
 
-/// `flow-endpoints` of the WIT.
-#[derive(Clone, Copy, ComponentType, Lower)]
-#[component(record)]
-pub(crate) struct EndpointsRecord {
-    #[component(name = "client-address")]
-    client_address: (u64, u64),
-    #[component(name = "server-address")]
-    server_address: (u64, u64),
-    #[component(name = "client-port")]
-    client_port: u16,
-    #[component(name = "server-port")]
-    server_port: u16,
-    #[component(name = "vlan-outer")]
-    vlan_outer: u16,
-    #[component(name = "vlan-inner")]
-    vlan_inner: u16,
+pub(crate) fn select_flow(host: &mut Host, flow: u64) -> Result<(), Refusal> {
+    host.view.select_flow(flow)
 }
 
-/// `flow-info` of the WIT.
-#[derive(Clone, Copy, ComponentType, Lower)]
-#[component(record)]
-pub(crate) struct FlowRecord {
-    #[component(name = "log-id")]
-    log_id: u64,
-    #[component(name = "start-time")]
-    start_time: u64,
-    #[component(name = "last-activity")]
-    last_activity: u64,
-    #[component(name = "client-state")]
-    client_state: u32,
-    #[component(name = "server-state")]
-    server_state: u32,
-    #[component(name = "end-reason")]
-    end_reason: u32,
-    partial: bool,
+pub(crate) fn select_monitor(host: &mut Host, monitor: u32) -> Result<(), Refusal> {
+    host.view.select_monitor(monitor)
 }
 
-/// `side-statistics` of the WIT.
-#[derive(Clone, Copy, ComponentType, Lower)]
-#[component(record)]
-pub(crate) struct StatisticsRecord {
-    packets: u64,
-    #[component(name = "ip-bytes")]
-    ip_bytes: u64,
-    #[component(name = "payload-bytes")]
-    payload_bytes: u64,
-    #[component(name = "delivered-bytes")]
-    delivered_bytes: u64,
-    retransmissions: u64,
-    #[component(name = "out-of-order")]
-    out_of_order: u64,
-    #[component(name = "gap-bytes")]
-    gap_bytes: u64,
-    conflicts: u64,
-    refused: u64,
+pub(crate) fn set_user_context(host: &mut Host, value: u64) -> Result<(), Refusal> {
+    host.view.set_user_context(value)
 }
 
-/// `side-observables` of the WIT.
-#[derive(Clone, Copy, ComponentType, Lower)]
-#[component(record)]
-pub(crate) struct ObservablesRecord {
-    state: u32,
-    packets: u64,
-    #[component(name = "ip-bytes")]
-    ip_bytes: u64,
-    #[component(name = "stream-bytes")]
-    stream_bytes: u64,
-    #[component(name = "missed-bytes")]
-    missed_bytes: u64,
-    gaps: u32,
-    retransmissions: u32,
-    #[component(name = "out-of-order")]
-    out_of_order: u32,
-    conflicts: u32,
-    #[component(name = "urgent-bytes")]
-    urgent_bytes: u32,
-    #[component(name = "zero-windows")]
-    zero_windows: u32,
-    #[component(name = "wrong-checksums")]
-    wrong_checksums: u32,
-    window: u32,
-    #[component(name = "window-max")]
-    window_max: u32,
-    #[component(name = "rtt-samples")]
-    rtt_samples: u32,
-    #[component(name = "rtt-handshake")]
-    rtt_handshake: u64,
-    #[component(name = "rtt-latest")]
-    rtt_latest: u64,
-    #[component(name = "rtt-shortest")]
-    rtt_shortest: u64,
-    #[component(name = "rtt-smoothed")]
-    rtt_smoothed: u64,
-    #[component(name = "rtt-variation")]
-    rtt_variation: u64,
+pub(crate) fn stop_monitoring(host: &mut Host, sides: Sides) -> Result<(), Refusal> {
+    host.view.stop_monitoring(sides.into())
 }
 
-pub(super) fn define(interface: &mut LinkerInstance<'_, Host>) -> wasmtime::Result<()> {
-    function(interface, "select-flow", |host, (flow,): (u64,)| host.view.select_flow(flow).map_err(number))?;
-    function(interface, "select-monitor", |host, (monitor,): (u32,)| {
-        host.view.select_monitor(monitor).map_err(number)
-    })?;
-    function(interface, "endpoints", |host, (): ()| endpoints(host).map_err(number))?;
-    function(interface, "info", |host, (): ()| info(host).map_err(number))?;
-    function(interface, "statistics", |host, (side,): (SideName,)| {
-        statistics(host, side.into()).map_err(number)
-    })?;
-    function(interface, "observables", |host, (side,): (SideName,)| {
-        observables(host, side.into()).map_err(number)
-    })?;
-    function(interface, "tcp-info", |host, (side,): (SideName,)| {
-        super::tcp_info::tcp_info(host, side.into()).map_err(number)
-    })?;
-    function(interface, "set-user-context", |host, (value,): (u64,)| {
-        host.view.set_user_context(value).map_err(number)
-    })?;
-    function(interface, "stop-monitoring", |host, (sides,): (SidesName,)| {
-        host.view.stop_monitoring(sides.into()).map_err(number)
-    })
+pub(crate) fn reset(host: &mut Host) -> Result<(), Refusal> {
+    host.view.reset()
 }
 
-fn endpoints(host: &Host) -> Result<EndpointsRecord, Refusal> {
+pub(crate) fn endpoints(host: &mut Host) -> Result<FlowEndpoints, Refusal> {
     let endpoints = host.view.endpoints()?;
     let [vlan_outer, vlan_inner] = endpoints.vlan;
-    Ok(EndpointsRecord {
+    Ok(FlowEndpoints {
         client_address: halves(endpoints.client_address),
         server_address: halves(endpoints.server_address),
         client_port: endpoints.client_port,
@@ -147,9 +46,9 @@ fn halves(address: [u8; 16]) -> (u64, u64) {
     (u64::from_be_bytes([a, b, c, d, e, f, g, h]), u64::from_be_bytes(rest))
 }
 
-fn info(host: &Host) -> Result<FlowRecord, Refusal> {
+pub(crate) fn info(host: &mut Host) -> Result<FlowInfo, Refusal> {
     let info = host.view.flow_info()?;
-    Ok(FlowRecord {
+    Ok(FlowInfo {
         log_id: info.log_id,
         start_time: info.start.0,
         last_activity: info.last_activity.0,
@@ -160,9 +59,9 @@ fn info(host: &Host) -> Result<FlowRecord, Refusal> {
     })
 }
 
-fn statistics(host: &Host, side: Side) -> Result<StatisticsRecord, Refusal> {
-    let statistics = host.view.statistics(side)?;
-    Ok(StatisticsRecord {
+pub(crate) fn statistics(host: &mut Host, side: Side) -> Result<SideStatistics, Refusal> {
+    let statistics = host.view.statistics(side.into())?;
+    Ok(SideStatistics {
         packets: statistics.packets,
         ip_bytes: statistics.ip_bytes,
         payload_bytes: statistics.payload_bytes,
@@ -175,10 +74,10 @@ fn statistics(host: &Host, side: Side) -> Result<StatisticsRecord, Refusal> {
     })
 }
 
-fn observables(host: &Host, side: Side) -> Result<ObservablesRecord, Refusal> {
-    let side = host.view.observables(side)?;
+pub(crate) fn observables(host: &mut Host, side: Side) -> Result<SideObservables, Refusal> {
+    let side = host.view.observables(side.into())?;
     let (seen, trips) = (side.observables, side.observables.round_trips);
-    Ok(ObservablesRecord {
+    Ok(SideObservables {
         state: u32::from(side.state.number()),
         packets: seen.packets,
         ip_bytes: seen.ip_bytes,

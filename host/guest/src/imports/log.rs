@@ -2,52 +2,25 @@
 
 use serde::de::IgnoredAny;
 use sluice_engine::Refusal;
-use wasmtime::StoreContextMut;
-use wasmtime::component::{LinkerInstance, WasmStr};
 
-use super::words::SeverityName;
-use super::{number, text};
-use crate::Severity;
+use super::at_most;
 use crate::host::Host;
 use crate::limits::{EVENT_BYTES, EVENT_TYPE_BYTES, LINE_BYTES, REPORT_BYTES};
 use crate::output::{EventContext, EventFlow, RESERVED_EVENT_TYPES};
 use crate::text::{lines, one_line};
+use crate::world::log::Severity;
 
-pub(super) fn define(interface: &mut LinkerInstance<'_, Host>) -> wasmtime::Result<()> {
-    interface.func_wrap(
-        "line",
-        |mut store: StoreContextMut<'_, Host>, (severity, words): (SeverityName, WasmStr)| {
-            let words = text(&store, &words, LINE_BYTES)?;
-            let answer = words.and_then(|words| line(store.data_mut(), severity.into(), &words));
-            Ok((answer.map_err(number),))
-        },
-    )?;
-    interface.func_wrap(
-        "event",
-        |mut store: StoreContextMut<'_, Host>, (event_type, body): (WasmStr, WasmStr)| {
-            let event_type = text(&store, &event_type, EVENT_TYPE_BYTES)?;
-            let body = text(&store, &body, EVENT_BYTES)?;
-            let both = event_type.and_then(|event_type| Ok((event_type, body?)));
-            let answer = both.and_then(|(event_type, body)| event(store.data_mut(), &event_type, &body));
-            Ok((answer.map_err(number),))
-        },
-    )?;
-    interface.func_wrap("report", |mut store: StoreContextMut<'_, Host>, (words,): (WasmStr,)| {
-        let words = text(&store, &words, REPORT_BYTES)?;
-        let answer = words.and_then(|words| report(store.data_mut(), &words));
-        Ok((answer.map_err(number),))
-    })
-}
-
-fn line(host: &mut Host, severity: Severity, words: &str) -> Result<(), Refusal> {
+pub(crate) fn line(host: &mut Host, severity: Severity, words: &str) -> Result<(), Refusal> {
+    let words = at_most(words, LINE_BYTES)?;
     if !host.log.lines.take(words.len()) {
         return Err(Refusal::TooMany);
     }
-    host.output.line(&host.name, severity, &one_line(words));
+    host.output.line(&host.name, severity.into(), &one_line(words));
     Ok(())
 }
 
-fn event(host: &mut Host, event_type: &str, body: &str) -> Result<(), Refusal> {
+pub(crate) fn event(host: &mut Host, event_type: &str, body: &str) -> Result<(), Refusal> {
+    let (event_type, body) = (at_most(event_type, EVENT_TYPE_BYTES)?, at_most(body, EVENT_BYTES)?);
     if !is_event_type(event_type) || !is_json_object(body) {
         return Err(Refusal::BadJson);
     }
@@ -66,7 +39,8 @@ fn event(host: &mut Host, event_type: &str, body: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn report(host: &mut Host, words: &str) -> Result<(), Refusal> {
+pub(crate) fn report(host: &mut Host, words: &str) -> Result<(), Refusal> {
+    let words = at_most(words, REPORT_BYTES)?;
     if !host.log.reports.take(words.len()) {
         return Err(Refusal::TooMany);
     }

@@ -2,65 +2,72 @@
 
 use sluice_engine::Refusal;
 use sluice_engine::event::{Definitions, Predicate};
-use wasmtime::StoreContextMut;
-use wasmtime::component::{LinkerInstance, WasmStr};
 
-use super::words::LevelName;
-use super::{function, levels, number, text};
+use super::at_most;
 use crate::Severity;
 use crate::host::Host;
 use crate::limits::{FILTER_BYTES, REPORTED_CHARS};
 use crate::text::excerpt;
+use crate::world::stream::Level;
+use crate::world::types::Direction;
 
-pub(super) fn define(interface: &mut LinkerInstance<'_, Host>) -> wasmtime::Result<()> {
-    interface.func_wrap(
-        "open-stream",
-        |mut store: StoreContextMut<'_, Host>, (filter, level): (WasmStr, LevelName)| {
-            let filter = text(&store, &filter, FILTER_BYTES)?;
-            let host = store.data_mut();
-            let answer = filter.and_then(|filter| {
-                let filter = compile(host, &filter)?;
-                starting(host)?.open_stream(filter, level.into())
-            });
-            Ok((answer.map_err(number),))
-        },
-    )?;
-    interface.func_wrap("open-raw", |mut store: StoreContextMut<'_, Host>, (filter,): (WasmStr,)| {
-        let filter = text(&store, &filter, FILTER_BYTES)?;
-        let host = store.data_mut();
-        let answer = filter.and_then(|filter| {
-            let filter = compile(host, &filter)?;
-            starting(host)?.open_raw(filter)
-        });
-        Ok((answer.map_err(number),))
-    })?;
-    interface.func_wrap(
-        "filter-orphans",
-        |mut store: StoreContextMut<'_, Host>, (monitor, filter): (u32, WasmStr)| {
-            let filter = text(&store, &filter, FILTER_BYTES)?;
-            let host = store.data_mut();
-            let answer = filter.and_then(|filter| {
-                let filter = compile(host, &filter)?;
-                starting(host)?.filter_orphans(monitor, filter)
-            });
-            Ok((answer.map_err(number),))
-        },
-    )?;
-    function(interface, "observe", |host, (monitor,): (u32,)| {
-        starting(host).and_then(|definitions| definitions.observe(monitor)).map_err(number)
-    })?;
-    function(interface, "poll", |host, (monitor,): (u32,)| {
-        starting(host).and_then(|definitions| definitions.poll(monitor)).map_err(number)
-    })?;
-    levels::define_monitor(interface)
+pub(crate) fn open_stream(host: &mut Host, filter: &str, level: Level) -> Result<u32, Refusal> {
+    let filter = compile(host, filter)?;
+    starting(host)?.open_stream(filter, level.into())
 }
 
-pub(super) fn starting(host: &mut Host) -> Result<&mut Definitions, Refusal> {
+pub(crate) fn open_raw(host: &mut Host, filter: &str) -> Result<u32, Refusal> {
+    let filter = compile(host, filter)?;
+    starting(host)?.open_raw(filter)
+}
+
+pub(crate) fn filter_orphans(host: &mut Host, monitor: u32, filter: &str) -> Result<(), Refusal> {
+    let filter = compile(host, filter)?;
+    starting(host)?.filter_orphans(monitor, filter)
+}
+
+pub(crate) fn set_level(
+    host: &mut Host,
+    monitor: u32,
+    direction: Direction,
+    level: Level,
+) -> Result<(), Refusal> {
+    starting(host)?.set_level(monitor, direction.into(), level.into())
+}
+
+pub(crate) fn set_size(
+    host: &mut Host,
+    monitor: u32,
+    direction: Direction,
+    bytes: u32,
+) -> Result<(), Refusal> {
+    starting(host)?.set_size(monitor, direction.into(), bytes)
+}
+
+pub(crate) fn set_retain(
+    host: &mut Host,
+    monitor: u32,
+    direction: Direction,
+    bytes: u32,
+) -> Result<(), Refusal> {
+    starting(host)?.set_retain(monitor, direction.into(), bytes)
+}
+
+pub(crate) fn observe(host: &mut Host, monitor: u32) -> Result<(), Refusal> {
+    starting(host)?.observe(monitor)
+}
+
+pub(crate) fn poll(host: &mut Host, monitor: u32) -> Result<(), Refusal> {
+    starting(host)?.poll(monitor)
+}
+
+fn starting(host: &mut Host) -> Result<&mut Definitions, Refusal> {
     host.starting.as_mut().ok_or(Refusal::NotAllowed)
 }
 
 /// Compiles a filter expression, in `start` only; `None` for an empty one.
 pub(super) fn compile(host: &mut Host, expression: &str) -> Result<Option<Box<dyn Predicate>>, Refusal> {
+    let expression = at_most(expression, FILTER_BYTES)?;
     starting(host)?;
     if expression.trim().is_empty() {
         return Ok(None);

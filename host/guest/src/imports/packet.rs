@@ -3,52 +3,17 @@
 use std::sync::Arc;
 
 use sluice_engine::Refusal;
-use sluice_engine::view::Region;
-use wasmtime::component::{ComponentType, LinkerInstance, Lower};
+use sluice_engine::limits::{DATAGRAM_BYTES, INJECTED_DATAGRAM_BYTES};
+use sluice_engine::view::SegmentSpec;
+use sluice_wire::{SeqNumber, TcpFlags};
 
-use super::words::RegionName;
-use super::{function, number};
+use super::InBytes;
 use crate::host::Host;
+use crate::world::packet::{PacketInfo, Region, Segment};
 
-/// `packet-info` of the WIT.
-#[derive(Clone, Copy, ComponentType, Lower)]
-#[component(record)]
-pub(crate) struct PacketRecord {
-    time: u64,
-    offset: u64,
-    #[component(name = "wire-length")]
-    wire_length: u32,
-    #[component(name = "captured-length")]
-    captured_length: u32,
-    #[component(name = "ip-offset")]
-    ip_offset: u32,
-    #[component(name = "tcp-offset")]
-    tcp_offset: u32,
-    #[component(name = "payload-offset")]
-    payload_offset: u32,
-    #[component(name = "payload-length")]
-    payload_length: u32,
-    #[component(name = "payload-captured")]
-    payload_captured: u32,
-    sequence: u32,
-    acknowledgment: u32,
-    window: u32,
-    flags: u32,
-    urgent: u32,
-    ttl: u32,
-    vlan: u32,
-}
-
-pub(super) fn define(interface: &mut LinkerInstance<'_, Host>) -> wasmtime::Result<()> {
-    function(interface, "getlastpkt", |host, (): ()| getlastpkt(host).map_err(number))?;
-    function(interface, "bytes", |host, (region, offset, max): (RegionName, u32, u32)| {
-        bytes(host, region.into(), offset, max).map_err(number)
-    })
-}
-
-fn getlastpkt(host: &Host) -> Result<PacketRecord, Refusal> {
+pub(crate) fn getlastpkt(host: &mut Host) -> Result<PacketInfo, Refusal> {
     let info = host.view.packet_info()?;
-    Ok(PacketRecord {
+    Ok(PacketInfo {
         time: info.time,
         offset: info.offset,
         wire_length: info.wire_length,
@@ -68,10 +33,39 @@ fn getlastpkt(host: &Host) -> Result<PacketRecord, Refusal> {
     })
 }
 
-fn bytes(host: &mut Host, region: Region, offset: u32, max: u32) -> Result<Arc<Vec<u8>>, Refusal> {
-    let found = host.view.packet_bytes(region, offset, max)?;
+pub(crate) fn bytes(host: &mut Host, region: Region, offset: u32, max: u32) -> Result<InBytes, Refusal> {
+    let found = host.view.packet_bytes(region.into(), offset, max)?;
     let bytes = Arc::make_mut(&mut host.bytes);
     bytes.clear();
     bytes.extend_from_slice(found);
-    Ok(Arc::clone(&host.bytes))
+    Ok(InBytes)
+}
+
+pub(crate) fn overwrite(host: &mut Host, region: Region, offset: u32, bytes: &[u8]) -> Result<(), Refusal> {
+    host.view.overwrite(region.into(), offset, cut(bytes, DATAGRAM_BYTES))
+}
+
+pub(crate) fn insert(host: &mut Host, region: Region, offset: u32, bytes: &[u8]) -> Result<(), Refusal> {
+    host.view.insert(region.into(), offset, cut(bytes, DATAGRAM_BYTES))
+}
+
+pub(crate) fn chomp(host: &mut Host, region: Region, offset: u32, length: u32) -> Result<(), Refusal> {
+    host.view.chomp(region.into(), offset, length)
+}
+
+pub(crate) fn sendpkt(host: &mut Host, segment: Segment) -> Result<(), Refusal> {
+    host.view.send_segment(&SegmentSpec {
+        side: segment.side.into(),
+        flags: TcpFlags(segment.flags),
+        seq: SeqNumber(segment.sequence),
+        ack: SeqNumber(segment.acknowledgment),
+        window: segment.window,
+        options: cut(&segment.options, INJECTED_DATAGRAM_BYTES),
+        payload: cut(&segment.payload, INJECTED_DATAGRAM_BYTES),
+    })
+}
+
+/// Of bytes that are more than `max`, one more than that: they are refused as too long, whatever they are.
+fn cut(bytes: &[u8], max: usize) -> &[u8] {
+    bytes.get(..=max).unwrap_or(bytes)
 }

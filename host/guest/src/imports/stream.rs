@@ -2,89 +2,72 @@
 
 use std::sync::Arc;
 
-use sluice_engine::view::PeekError;
-use sluice_engine::{Direction, Refusal};
-use wasmtime::component::{ComponentType, LinkerInstance, Lower};
+use sluice_engine::Refusal;
+use sluice_engine::view::PeekError as Unread;
 
-use super::words::DirectionName;
-use super::{function, levels, number};
+use super::{InBytes, InPairs};
 use crate::host::Host;
+use crate::world::stream::{BufferState, Level, PeekError};
+use crate::world::types::Direction;
 
-/// `peek-error` of the WIT.
-#[derive(Clone, Copy, ComponentType, Lower)]
-#[component(variant)]
-pub(crate) enum PeekRefusal {
-    #[component(name = "missed")]
-    Missed(u64),
-    #[component(name = "refused")]
-    Refused(u32),
-}
-
-impl From<PeekError> for PeekRefusal {
-    fn from(error: PeekError) -> Self {
+impl From<Unread> for PeekError {
+    fn from(error: Unread) -> Self {
         match error {
-            PeekError::Missed(bytes) => Self::Missed(bytes),
-            PeekError::Refused(refusal) => Self::Refused(refusal.number()),
+            Unread::Missed(bytes) => Self::Missed(bytes),
+            Unread::Refused(refusal) => Self::Refused(refusal.number()),
         }
     }
 }
 
-/// `buffer-state` of the WIT.
-#[derive(Clone, Copy, ComponentType, Lower)]
-#[component(record)]
-pub(crate) struct BufferRecord {
-    position: u64,
-    #[component(name = "held-from")]
-    held_from: u64,
-    next: u64,
-    highest: u64,
-    ahead: u64,
-}
-
-pub(super) fn define(interface: &mut LinkerInstance<'_, Host>) -> wasmtime::Result<()> {
-    function(interface, "peek", |host, (direction, max): (DirectionName, u32)| {
-        peek(host, direction.into(), max).map_err(PeekRefusal::from)
-    })?;
-    function(interface, "peek-at", |host, (direction, offset, max): (DirectionName, u64, u32)| {
-        peek_at(host, direction.into(), offset, max).map_err(number)
-    })?;
-    function(interface, "fraginfo", |host, (direction,): (DirectionName,)| {
-        fraginfo(host, direction.into()).map_err(number)
-    })?;
-    function(interface, "buffer-info", |host, (direction,): (DirectionName,)| {
-        buffer_info(host, direction.into()).map_err(number)
-    })?;
-    levels::define_stream(interface)
-}
-
-fn peek(host: &mut Host, direction: Direction, max: u32) -> Result<Arc<Vec<u8>>, PeekError> {
+pub(crate) fn peek(host: &mut Host, direction: Direction, max: u32) -> Result<InBytes, Unread> {
     let bytes = Arc::make_mut(&mut host.bytes);
     bytes.clear();
-    host.view.peek(direction, max, bytes)?;
-    Ok(Arc::clone(&host.bytes))
+    host.view.peek(direction.into(), max, bytes)?;
+    Ok(InBytes)
 }
 
-fn peek_at(host: &mut Host, direction: Direction, offset: u64, max: u32) -> Result<Arc<Vec<u8>>, Refusal> {
+pub(crate) fn peek_at(
+    host: &mut Host,
+    direction: Direction,
+    offset: u64,
+    max: u32,
+) -> Result<InBytes, Refusal> {
     let bytes = Arc::make_mut(&mut host.bytes);
     bytes.clear();
-    host.view.peek_at(direction, offset, max, bytes)?;
-    Ok(Arc::clone(&host.bytes))
+    host.view.peek_at(direction.into(), offset, max, bytes)?;
+    Ok(InBytes)
 }
 
-fn fraginfo(host: &mut Host, direction: Direction) -> Result<Arc<Vec<u64>>, Refusal> {
+pub(crate) fn fraginfo(host: &mut Host, direction: Direction) -> Result<InPairs, Refusal> {
     let pairs = Arc::make_mut(&mut host.pairs);
     pairs.clear();
-    host.view.fraginfo(direction, pairs)?;
-    Ok(Arc::clone(&host.pairs))
+    host.view.fraginfo(direction.into(), pairs)?;
+    Ok(InPairs)
 }
 
-fn buffer_info(host: &Host, direction: Direction) -> Result<BufferRecord, Refusal> {
-    let info = host.view.buffer_info(direction)?;
-    Ok(BufferRecord {
+pub(crate) fn buffer_info(host: &mut Host, direction: Direction) -> Result<BufferState, Refusal> {
+    let info = host.view.buffer_info(direction.into())?;
+    Ok(BufferState {
         position: info.position,
         held_from: info.held_from,
         next: info.next,
         highest: info.highest,
         ahead: info.ahead,
     })
+}
+
+pub(crate) fn set_level(host: &mut Host, direction: Direction, level: Level) -> Result<(), Refusal> {
+    host.view.set_level(direction.into(), level.into())
+}
+
+pub(crate) fn set_size(host: &mut Host, direction: Direction, bytes: u32) -> Result<u32, Refusal> {
+    host.view.set_size(direction.into(), bytes)
+}
+
+pub(crate) fn set_retain(host: &mut Host, direction: Direction, bytes: u32) -> Result<u32, Refusal> {
+    host.view.set_retain(direction.into(), bytes)
+}
+
+pub(crate) fn overlap(host: &mut Host, direction: Direction) -> Result<u32, Refusal> {
+    Ok(host.view.overlap(direction.into())?.number())
 }

@@ -1,81 +1,16 @@
 //! `tcp-info` of the interface `flow`.
 
-use sluice_engine::{Refusal, Side};
-use wasmtime::component::{ComponentType, Lower};
+use sluice_engine::Refusal;
 
 use crate::host::Host;
-
-/// `side-tcp-info` of the WIT.
-#[derive(Clone, Copy, ComponentType, Lower)]
-#[component(record)]
-pub(crate) struct TcpInfoRecord {
-    state: u32,
-    options: u32,
-    #[component(name = "snd-wscale")]
-    snd_wscale: u8,
-    #[component(name = "rcv-wscale")]
-    rcv_wscale: u8,
-    rto: u64,
-    #[component(name = "snd-mss")]
-    snd_mss: u32,
-    #[component(name = "rcv-mss")]
-    rcv_mss: u32,
-    advmss: u32,
-    unacked: u32,
-    #[component(name = "unacked-bytes")]
-    unacked_bytes: u64,
-    sacked: u32,
-    #[component(name = "sacked-bytes")]
-    sacked_bytes: u32,
-    retrans: u32,
-    #[component(name = "total-retrans")]
-    total_retrans: u32,
-    #[component(name = "bytes-retrans")]
-    bytes_retrans: u64,
-    #[component(name = "dsack-dups")]
-    dsack_dups: u32,
-    #[component(name = "rcv-ooopack")]
-    rcv_ooopack: u32,
-    #[component(name = "last-data-sent")]
-    last_data_sent: Option<u64>,
-    #[component(name = "last-ack-sent")]
-    last_ack_sent: Option<u64>,
-    #[component(name = "last-data-recv")]
-    last_data_recv: Option<u64>,
-    #[component(name = "last-ack-recv")]
-    last_ack_recv: Option<u64>,
-    #[component(name = "largest-sent")]
-    largest_sent: u32,
-    rtt: u64,
-    rttvar: u64,
-    #[component(name = "min-rtt")]
-    min_rtt: u64,
-    #[component(name = "snd-wnd")]
-    snd_wnd: u32,
-    #[component(name = "rcv-wnd")]
-    rcv_wnd: u32,
-    #[component(name = "bytes-acked")]
-    bytes_acked: u64,
-    #[component(name = "bytes-received")]
-    bytes_received: u64,
-    #[component(name = "bytes-sent")]
-    bytes_sent: u64,
-    #[component(name = "segs-out")]
-    segs_out: u64,
-    #[component(name = "segs-in")]
-    segs_in: u64,
-    #[component(name = "data-segs-out")]
-    data_segs_out: u64,
-    #[component(name = "data-segs-in")]
-    data_segs_in: u64,
-    delivered: u64,
-}
+use crate::world::flow::SideTcpInfo;
+use crate::world::types::Side;
 
 /// What a side of the current flow knows.
-pub(super) fn tcp_info(host: &Host, side: Side) -> Result<TcpInfoRecord, Refusal> {
-    let info = host.view.tcp_info(side)?;
+pub(crate) fn tcp_info(host: &mut Host, side: Side) -> Result<SideTcpInfo, Refusal> {
+    let info = host.view.tcp_info(side.into())?;
     let (known, counts) = (info.knowledge, info.knowledge.counts);
-    Ok(TcpInfoRecord {
+    Ok(SideTcpInfo {
         state: u32::from(info.state.number()),
         options: info.options,
         snd_wscale: info.send_window_scale,

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use sluice_engine::event::{Definitions, Predicate, TenantId};
 use sluice_engine::{Engine, Grants, Records};
 use sluice_guest::{
-    FilterCompiler, GuestOutput, Guests, MemoryLimit, Module, Runtime, RuntimeOptions, StartError,
+    FilterCompiler, GuestOutput, Guests, Lane, MemoryLimit, Module, Runtime, RuntimeOptions, StartError,
     TenantSpec, TimeLimit,
 };
 use sluice_wire::LinkType;
@@ -113,6 +113,7 @@ pub(crate) fn runtime_options(args: &GuestLimitArgs) -> RuntimeOptions {
     RuntimeOptions {
         time,
         memory: MemoryLimit { memory_bytes, ..MemoryLimit::default() },
+        lane: args.lane.choice(),
         ..RuntimeOptions::default()
     }
 }
@@ -145,6 +146,9 @@ pub(crate) fn define(
     })?;
     let module = Module::load(runtime, &bytes)
         .map_err(|error| Failure::say(Exit::GuestRejected, format!("guest {file} {error}")))?;
+    if let Lane::Component { reason } = &module.contents().lane {
+        tracing::info!("guest {file} runs on the component lane: {reason}");
+    }
     let spec = TenantSpec { name: words.name, configuration: words.configuration, grants };
     guests.add(&module, &spec).map_err(|error| {
         let exit = if matches!(error, StartError::Faulted(_)) { Exit::Failed } else { Exit::GuestRejected };

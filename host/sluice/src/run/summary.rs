@@ -8,7 +8,7 @@ use sluice_engine::counters::{Eviction, Shortage};
 use sluice_engine::defrag::FragmentReason;
 use sluice_engine::event::{EventKind, TenantId};
 use sluice_engine::tcp::RefuseReason;
-use sluice_guest::Guests;
+use sluice_guest::{Guests, Lane};
 use sluice_wire::ParseError;
 
 use super::eve;
@@ -132,6 +132,7 @@ impl Summary<'_> {
         stats.insert("holes_given_up".into(), counters.pressure.holes_given_up.into());
         let events = EventKind::ALL.map(|kind| (kind.name(), counters.events[kind.index()]));
         stats.insert("events".into(), object(events.to_vec()).into());
+        stats.insert("lanes".into(), self.lanes().into());
         let guests = self.guest_names().map(|(tenant, name)| (name.to_owned(), self.guest_json(tenant)));
         stats.insert("guests".into(), guests.collect::<Map<String, Value>>().into());
         let mut line = eve::line("stats", self.engine.now(), None, None);
@@ -139,10 +140,22 @@ impl Summary<'_> {
         line
     }
 
+    /// How many guests run on each lane.
+    fn lanes(&self) -> Map<String, Value> {
+        let lanes = [Lane::Direct.name(), Lane::Component { reason: String::new() }.name()];
+        let on = |lane| self.guest_names().filter(|(tenant, _)| self.lane(*tenant) == lane).count();
+        lanes.into_iter().map(|lane| (lane.to_owned(), on(lane).into())).collect()
+    }
+
+    fn lane(&self, tenant: TenantId) -> &'static str {
+        self.guests.lane(tenant).map_or("", Lane::name)
+    }
+
     fn guest_json(&self, tenant: TenantId) -> Value {
         let used = self.guests.statistics(tenant).unwrap_or_default();
         let engine = self.engine.tenant_counters(tenant).copied().unwrap_or_default();
         serde_json::json!({
+            "lane": self.lane(tenant),
             "calls": used.calls,
             "memory_bytes": used.memory_bytes,
             "host_bytes": used.host_bytes,
@@ -205,8 +218,8 @@ impl fmt::Display for Summary<'_> {
         }
         for (tenant, name) in self.guest_names() {
             let used = self.guests.statistics(tenant).unwrap_or_default();
-            let memory_bytes = used.memory_bytes.saturating_add(used.host_bytes);
-            write!(f, "   {name}: {} calls, {} KiB of memory", used.calls, memory_bytes >> 10)?;
+            let (calls, kib) = (used.calls, used.memory_bytes.saturating_add(used.host_bytes) >> 10);
+            write!(f, "   {name}: {calls} calls on the {} lane, {kib} KiB of memory", self.lane(tenant))?;
             let refused = [
                 ("requests for memory", used.memory_refused),
                 ("log lines", used.lines_dropped),
