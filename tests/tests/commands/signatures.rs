@@ -168,6 +168,19 @@ fn a_thousand_random_patterns_are_in_no_web_page() {
 }
 
 #[test]
+fn both_lanes_tell_the_same() {
+    let here = Folder::new("signatures-lanes");
+    for matcher in ["host", "guest"] {
+        let [direct, component] = ["direct", "component"].map(|lane| {
+            let settings = format!("patterns=HTTP/1.1,ontent-,e\\x20 matcher={matcher}");
+            here.sluice(&format!("run -q -r SAMPLE --lane {lane} @signatures {settings}")).well().out
+        });
+        assert_eq!(direct, component, "{matcher}");
+        assert!(direct.contains(" 544 HTTP/1.1\n"), "{direct}");
+    }
+}
+
+#[test]
 fn settings_that_mean_nothing_are_refused() {
     let here = Folder::new("signatures-settings");
     for settings in [
