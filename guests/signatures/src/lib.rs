@@ -27,7 +27,7 @@ struct Signatures {
 /// Who looks.
 enum Scanner {
     Host(Matcher),
-    Guest(Automaton),
+    Guest(Box<Automaton>),
 }
 
 sluice::export!(Signatures);
@@ -47,7 +47,7 @@ impl Middlebox for Signatures {
         };
         let scanner = match configuration.get("matcher") {
             None | Some("host") => Scanner::Host(setup.matcher(&patterns::for_host(&patterns, ignore_case))?),
-            Some("guest") => Scanner::Guest(Automaton::new(&patterns, ignore_case)?),
+            Some("guest") => Scanner::Guest(Box::new(Automaton::new(&patterns, ignore_case)?)),
             Some(_) => return Err("matcher=host or matcher=guest".into()),
         };
         let flows = setup.monitor(configuration.get("filter").unwrap_or_default(), Level::Full)?;
