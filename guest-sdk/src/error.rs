@@ -50,6 +50,9 @@ pub enum Error {
     /// The argument makes no sense, or lies outside of what it is about.
     #[error("the argument makes no sense")]
     BadArgument,
+    /// This host was built without it.
+    #[error("this host was built without it")]
+    NotSupported,
     /// Bytes were dropped before this monitor read them; its position is behind them now, and the next
     /// [`peek`](crate::Flow::peek) goes on there.
     #[error("{bytes} bytes were dropped before they were read")]
@@ -80,6 +83,7 @@ impl Error {
             12 => Self::BadJson,
             13 => Self::Exists,
             14 => Self::BadArgument,
+            15 => Self::NotSupported,
             other => Self::Other(other),
         }
     }

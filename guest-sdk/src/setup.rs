@@ -262,6 +262,12 @@ pub enum SetupError {
         /// Why.
         error: Error,
     },
+    /// A matcher.
+    #[error("cannot compile the patterns: {error}")]
+    Matcher {
+        /// Why.
+        error: Error,
+    },
     /// A timer.
     #[error("cannot set a timer: {error}")]
     Timer {

@@ -23,6 +23,7 @@ mod engine {
     mod honest;
     mod host;
     mod hostile;
+    mod kept;
     mod kernel_info;
     mod kernel_states;
     mod kernel_truth;

@@ -47,6 +47,9 @@ pub enum Refusal {
     /// The argument makes no sense.
     #[error("the argument makes no sense")]
     BadArgument = 14,
+    /// This host was built without it.
+    #[error("this host was built without it")]
+    NotSupported = 15,
 }
 
 impl From<Refusal> for u32 {

@@ -43,10 +43,11 @@ fn component(world: &World, code: &mut String) -> Result<(), Box<dyn Error>> {
             writeln!(
                 code,
                 "interface.func_wrap(\"{}\", |mut store: StoreContextMut<'_, Host>, ({names}): ({types})| {{\n\
-                 let host = store.data_mut();\n{}\nOk(({},)) }})?;",
+                 let host = store.data_mut();\n{}\nlet answer = {};\n{}Ok((answer,)) }})?;",
                 function.name,
                 call(world, interface, function, "host", &answer)?,
                 answer.for_component(),
+                metered(interface, "store"),
             )?;
         }
         writeln!(code, "let _ = &mut interface; }}")?;
@@ -113,8 +114,18 @@ fn core_function(
     }
     let answer = Answer::of(world, function)?;
     writeln!(code, "{}", call(world, interface, function, "caller.data_mut()", &answer)?)?;
+    write!(code, "{}", metered(interface, "caller"))?;
     writeln!(code, "abi::{}(&mut caller, area, &answer)\n}})?;", answer.for_core())?;
     Ok(())
+}
+
+/// What follows a call that costs fuel by the byte: the interface `matcher`.
+fn metered(interface: &str, store: &str) -> String {
+    if interface == "matcher" {
+        format!("crate::budget::settle_fuel(wasmtime::AsContextMut::as_context_mut(&mut {store}))?;\n")
+    } else {
+        String::new()
+    }
 }
 
 /// The call of the host's function: `let answer = ...;`.

@@ -5,7 +5,7 @@
 //! lost its core to another thread sees ticks go by too, but no CPU time, and goes on.
 
 use rustix::time::{ClockId, clock_gettime};
-use wasmtime::{Store, UpdateDeadline};
+use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
 use crate::host::Host;
 use crate::limits::TimeLimit;
@@ -65,6 +65,15 @@ pub(crate) fn arm(store: &mut Store<Host>, time: TimeLimit, entry: Entry) -> was
             store.set_fuel(if entry == Entry::Call { call } else { lifecycle })
         }
     }
+}
+
+/// Takes the fuel that the host has used for a guest, as far as there is some. What is out of fuel ends when it goes
+/// on.
+pub(crate) fn settle_fuel(mut store: StoreContextMut<'_, Host>) -> wasmtime::Result<()> {
+    let owed = std::mem::take(&mut store.data_mut().matching.owed_fuel);
+    // With a limit of CPU time there is no fuel, and the thread's time has gone by.
+    let Ok(fuel) = store.get_fuel() else { return Ok(()) };
+    if owed == 0 { Ok(()) } else { store.set_fuel(fuel.saturating_sub(owed)) }
 }
 
 /// CPU time of this thread, nanoseconds.

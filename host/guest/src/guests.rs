@@ -71,6 +71,9 @@ pub struct GuestStatistics {
     pub calls: u64,
     /// Bytes of linear memory; 0 after a fault.
     pub memory_bytes: usize,
+    /// Bytes that the host holds for it: compiled patterns, and where it stands in streams; 0 after a fault. They
+    /// count towards its limit of memory.
+    pub host_bytes: usize,
     /// Requests for memory or tables that were refused.
     pub memory_refused: u64,
     /// Log lines dropped beyond the limit.
@@ -320,6 +323,7 @@ impl Tenant {
         GuestStatistics {
             calls: self.calls,
             memory_bytes: host.memory.memory_bytes,
+            host_bytes: host.memory.held_bytes(),
             memory_refused: host.memory.refused,
             lines_dropped: host.log.lines.dropped,
             events_dropped: host.log.events.dropped,
@@ -330,7 +334,7 @@ impl Tenant {
 
     /// Gives the instance up, with its memory.
     fn stop_calling(&mut self) {
-        self.last = GuestStatistics { memory_bytes: 0, faulted: true, ..self.statistics() };
+        self.last = GuestStatistics { memory_bytes: 0, host_bytes: 0, faulted: true, ..self.statistics() };
         self.instance = None;
     }
 }

@@ -10,6 +10,7 @@ use wasmtime::Store;
 use crate::budget::{self, CallClock};
 use crate::direct::abi::Direct;
 use crate::limits::LIFTED_BYTES;
+use crate::matcher::Matching;
 use crate::output::{GuestOutput, NoOutput};
 use crate::quota::{LogQuota, MemoryQuota};
 use crate::runtime::Runtime;
@@ -38,6 +39,7 @@ pub(crate) struct Host {
     pub(crate) memory: MemoryQuota,
     pub(crate) log: LogQuota,
     pub(crate) clock: CallClock,
+    pub(crate) matching: Matching,
     /// What the direct lane needs of the instance.
     pub(crate) direct: Direct,
     /// Bytes on their way to the guest. Shared with the answer of a host function until it is copied into the guest,
@@ -59,6 +61,7 @@ pub(crate) fn new_store(runtime: &Runtime, name: &Arc<str>, filters: Rc<dyn Filt
         memory: MemoryQuota::new(options.memory),
         log: LogQuota::new(options.log),
         clock: CallClock::default(),
+        matching: Matching::new(runtime.matchers()),
         direct: Direct::new(),
         bytes: Arc::default(),
         pairs: Arc::default(),

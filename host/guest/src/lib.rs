@@ -21,6 +21,7 @@ mod guests;
 mod host;
 mod imports;
 pub mod limits;
+pub mod matcher;
 mod module;
 mod output;
 mod quota;

@@ -47,6 +47,40 @@ pub const REPORT_BYTES: usize = 64 << 10;
 /// Bytes of a filter expression; libpcap's compiler takes time that grows with it.
 pub const FILTER_BYTES: usize = 4096;
 
+/// Matchers of one guest. Each is a table to be kept warm; who has several sets of patterns needs one matcher for all.
+pub const MATCHERS_MAX: usize = 16;
+
+/// Patterns of one matcher. The rules of the large public sets have some 30,000 words.
+pub const PATTERNS_MAX: usize = 1 << 15;
+
+/// Bytes of one pattern: a state counts its bytes in 16 bits.
+pub const PATTERN_BYTES: usize = 4096;
+
+/// Bytes of all patterns of one matcher: compiling takes some 50 bytes of the host for each while it lasts, before the
+/// guest's own limit is asked, and about half a microsecond, during which nothing can end the guest.
+pub const PATTERNS_BYTES: usize = 1 << 20;
+
+/// Bytes of the table of an automaton; patterns that would need more go slower, through links. Random bytes take a
+/// kilobyte each in a table: a megabyte of them would take one gigabyte.
+pub const TABLE_BYTES: usize = 16 << 20;
+
+/// Bytes of all patterns of a matcher that Vectorscan compiles: it takes a millisecond for each hundred bytes of
+/// expressions, and the memory that they ask for, before anything can be refused.
+#[cfg(feature = "vectorscan")]
+pub const EXPRESSIONS_BYTES: usize = 64 << 10;
+
+/// Matches that one scan tells. A pattern of one byte that a sender repeats would make a list of eight bytes a byte.
+pub const MATCHES_MAX: usize = 1024;
+
+/// Bytes of a guest that one call scans: nothing can end it meanwhile.
+pub const SCAN_BYTES: usize = 1 << 20;
+
+/// Fuel for each byte of patterns compiled: half a microsecond is that of about 1,000 instructions.
+pub const COMPILE_FUEL: u64 = 1000;
+
+/// Fuel for each byte scanned: half a nanosecond to two and a half.
+pub const SCAN_FUEL: u64 = 2;
+
 /// Bytes that one call of an import, or the answer of an export, may make the host copy out of the guest's memory, in
 /// the host's own types. Lists within lists may name the same memory many times: without a bound, a few bytes of a
 /// guest fill the host's memory. More traps.

@@ -8,6 +8,7 @@ use wasmtime::{Config, Engine, OptLevel, WasmBacktraceDetails};
 
 use crate::host::Host;
 use crate::limits::{BACKTRACE_FRAMES, LogLimit, MemoryLimit, STACK_BYTES, TimeLimit};
+use crate::matcher::MatcherCache;
 use crate::ticker::Ticker;
 use crate::world;
 
@@ -59,6 +60,7 @@ struct Shared {
     engine: Engine,
     linker: Linker<Host>,
     options: RuntimeOptions,
+    matchers: Arc<MatcherCache>,
     /// Runs as long as the runtime lives; not there in fuel mode.
     _ticker: Option<Ticker>,
 }
@@ -80,7 +82,9 @@ impl Runtime {
         } else {
             None
         };
-        Ok(Self { shared: Arc::new(Shared { engine, linker, options, _ticker: ticker }) })
+        Ok(Self {
+            shared: Arc::new(Shared { engine, linker, options, matchers: Arc::default(), _ticker: ticker }),
+        })
     }
 
     /// What was chosen.
@@ -91,6 +95,11 @@ impl Runtime {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.shared.engine
+    }
+
+    /// What the guests' patterns were compiled to.
+    pub(crate) fn matchers(&self) -> &Arc<MatcherCache> {
+        &self.shared.matchers
     }
 
     pub(crate) fn linker(&self) -> &Linker<Host> {

@@ -17,6 +17,8 @@ mod hostile;
 #[cfg(test)]
 mod loading;
 #[cfg(test)]
+mod matching;
+#[cfg(test)]
 mod shipped;
 #[cfg(test)]
 mod starting;

@@ -25,6 +25,8 @@ mod refusals;
 #[cfg(test)]
 mod reports;
 #[cfg(test)]
+mod signatures;
+#[cfg(test)]
 mod streams;
 #[cfg(test)]
 mod tshark;

@@ -6,11 +6,12 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Packages of the workspace and those of it that each may depend on. The binary, the tests and the benches see all.
-const ARROWS: [(&str, &[&str]); 5] = [
+const ARROWS: [(&str, &[&str]); 6] = [
     ("sluice-wire", &[]),
     ("sluice-engine", &["sluice-wire"]),
     ("sluice-pktio", &[]),
-    ("sluice-guest", &["sluice-engine", "sluice-wire"]),
+    ("sluice-guest", &["sluice-engine", "sluice-vectorscan", "sluice-wire"]),
+    ("sluice-vectorscan", &[]),
     ("sluice-guest-sdk", &["sluice-wire"]),
 ];
 

@@ -3,7 +3,7 @@
 use super::Engine;
 use super::streams::GiveUp;
 use crate::event::{EventKind, Handler, Hook, Pass, Raised, TenantId};
-use crate::flow::EndReason;
+use crate::flow::{EndReason, Slots};
 use crate::view::Mode;
 use crate::{Direction, Nanos};
 
@@ -59,6 +59,7 @@ impl Engine {
         self.release_tenants(index);
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         flow.is_pending = false;
+        flow.put_slots(Slots::default());
         for direction in Direction::BOTH {
             let stream = flow.stream_mut(direction);
             if stream.buffer.is_none() {

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::queue::Class;
 use super::sent::Tally;
-use super::{Account, Attachment, EndReason, Endpoint, FlowId, FlowKey, Link, Mishaps, Sent};
+use super::{Account, Attachment, EndReason, Endpoint, FlowId, FlowKey, Link, Mishaps, Sent, Slots};
 use crate::limits::Timeouts;
 use crate::reassembly::Stream;
 use crate::tcp::{Opening, Stack, TcpState};
@@ -60,6 +60,8 @@ struct Extension {
     mishaps: [Mishaps; 2],
     /// What stands in front of each side's IP headers, while a tenant may send.
     links: Option<Box<[Option<Link>; 2]>>,
+    /// What an embedding keeps.
+    slots: Slots,
 }
 
 /// A flow. Dropped and made anew for each connection, also with the same addresses and ports.
@@ -323,6 +325,18 @@ impl Flow {
     /// Remembers what stood in front of the IP header in a packet of `side`.
     pub(crate) fn set_link(&mut self, side: Side, link: Link) {
         self.extension.get_or_insert_default().links.get_or_insert_default()[side.index()] = Some(link);
+    }
+
+    /// What an embedding keeps with the flow, if there is room for it.
+    pub(crate) fn slots_mut(&mut self) -> Option<&mut Slots> {
+        self.extension.as_mut().map(|extension| &mut extension.slots)
+    }
+
+    /// Puts back what an embedding keeps.
+    pub(crate) fn put_slots(&mut self, slots: Slots) {
+        if self.extension.is_some() || !slots.is_empty() {
+            self.extension.get_or_insert_default().slots = slots;
+        }
     }
 
     /// Whether the flow was picked up in mid-stream.

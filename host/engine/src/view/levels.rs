@@ -146,6 +146,11 @@ impl View {
     /// A tenant wants no more events of a flow.
     pub(crate) fn stop_tenant(&mut self, index: u32, tenant: TenantId) {
         let Some(flow) = self.flows.get_mut(index) else { return };
+        let mut slots = flow.slots_mut().map(std::mem::take);
+        if let Some(slots) = &mut slots {
+            slots.forget(|position| flow.attachments.get(position).is_some_and(|of| of.tenant == tenant));
+        }
+        flow.put_slots(slots.unwrap_or_default());
         let mut is_changed = false;
         for attachment in flow.attachments.iter_mut().filter(|attachment| attachment.tenant == tenant) {
             attachment.stopped = Sides::BOTH;

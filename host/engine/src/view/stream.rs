@@ -205,7 +205,7 @@ impl View {
     }
 
     /// Moves the current monitor's position, except in a filter.
-    fn move_cursor(&mut self, direction: Direction, offset: u64) {
+    pub(super) fn move_cursor(&mut self, direction: Direction, offset: u64) {
         if let Ok(attachment) = self.attachment_to_change() {
             attachment.cursor[direction.index()] = offset;
         }

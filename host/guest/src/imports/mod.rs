@@ -9,6 +9,7 @@ pub(crate) mod event;
 mod filter;
 pub(crate) mod flow;
 pub(crate) mod log;
+pub(crate) mod matcher;
 pub(crate) mod monitor;
 pub(crate) mod packet;
 pub(crate) mod stream;

@@ -158,6 +158,7 @@ impl Summary<'_> {
             "lane": self.lane(tenant),
             "calls": used.calls,
             "memory_bytes": used.memory_bytes,
+            "host_bytes": used.host_bytes,
             "memory_refused": used.memory_refused,
             "lines_dropped": used.lines_dropped,
             "events_dropped": used.events_dropped,
@@ -217,7 +218,7 @@ impl fmt::Display for Summary<'_> {
         }
         for (tenant, name) in self.guest_names() {
             let used = self.guests.statistics(tenant).unwrap_or_default();
-            let (calls, kib) = (used.calls, used.memory_bytes >> 10);
+            let (calls, kib) = (used.calls, used.memory_bytes.saturating_add(used.host_bytes) >> 10);
             write!(f, "   {name}: {calls} calls on the {} lane, {kib} KiB of memory", self.lane(tenant))?;
             let refused = [
                 ("requests for memory", used.memory_refused),
