@@ -31,7 +31,15 @@ use choices::Choices;
 use sluice_tests::Random;
 
 /// Bytes of an input that say which packets there are; the rest makes the guest.
-const TRAFFIC_BYTES: usize = 5;
+const TRAFFIC_BYTES: usize = 6;
+
+/// Of these words a guest gets the first ones.
+const CONFIGURATION: [(&str, &str); 4] = [
+    ("key", "value"),
+    ("", ""),
+    ("größe", "\u{1f980}"),
+    ("name", "a value that is longer than the others are"),
+];
 
 /// Bytes of an input that a seed makes: more than a guest takes.
 const INPUT_BYTES: usize = 6_000;
@@ -55,6 +63,9 @@ pub fn lanes(world: &World, lanes: &Lanes, input: &[u8]) -> Result<Trace, String
     let flows = choices.below(4) + 1;
     let frames = conversations(seed, flows, 40 + choices.below(160))?;
     let plan = Plan { burst: choices.below(32) + 1 };
+    let words = CONFIGURATION.iter().take(choices.below(CONFIGURATION.len().saturating_add(1)));
+    let configuration = words.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let component = guest_of(world, program)?;
-    lanes.compare(&[lanes.load(Guest::new("made", component))], &frames, plan)
+    let guest = Guest { configuration, ..Guest::new("made", component) };
+    lanes.compare(&[lanes.load(guest)], &frames, plan)
 }

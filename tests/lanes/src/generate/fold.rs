@@ -98,6 +98,7 @@ pub(super) fn helpers() -> String {
 (global $good (mut i32) (i32.const 0))
 (global $numbers (mut i32) (i32.const 0))
 (global $flows (mut i32) (i32.const 0))
+(global $raised (mut i32) (i32.const 0))
 (func $fold (param i64)
   (global.set $hash (i64.rotl (i64.mul (i64.xor (global.get $hash) (local.get 0))
     (i64.const 0x9e3779b97f4a7c15)) (i64.const 29))))

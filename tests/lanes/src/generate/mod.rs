@@ -127,6 +127,7 @@ impl<'a> Generator<'a> {
             exports += &self.export(number, &first)?;
             exports += &self.post_return(number)?;
         }
+        exports += &self.initialization();
         let realloc = self.realloc()?;
         let mut text = String::from("(module\n");
         for number in &self.used {
@@ -166,6 +167,10 @@ impl<'a> Generator<'a> {
             if !self.choices.one_in(3) {
                 code += &register(self, 0, event, hook)?;
             }
+            if self.choices.one_in(20) {
+                let handler = self.choices.below(HANDLERS);
+                code += &self.first("event", "unregister", &[0, event, hook, handler])?;
+            }
         }
         if self.choices.one_in(3) {
             code += &self.first("monitor", "open-raw", &[0, 0])?;
@@ -184,6 +189,7 @@ impl<'a> Generator<'a> {
         // Events of its own, with handlers; the one to be raised comes first.
         let name = self.data.place(b"raised", 1) as usize;
         code += &self.first("event", "alloc", &[name, 6, 6])?;
+        let _ = writeln!(code, "(global.set $raised (i32.load (i32.const {})))", AREA.saturating_add(4));
         let define = self.world.import("event", "define")?;
         for _ in 0..self.choices.below(3).saturating_add(1) {
             let register = self.world.import("event", "register")?;
@@ -202,15 +208,23 @@ impl<'a> Generator<'a> {
         Ok(code)
     }
 
-    /// What an export does first that gets no flow: it makes one current that another call was about.
+    /// What an export does first: it raises an event of its own, or where it gets no flow, makes one current that
+    /// another call was about.
     fn selection(&mut self, number: usize) -> Result<String, String> {
         let world = self.world;
         let has_flow = world
             .exports
             .get(number)
             .is_some_and(|export| export.function.params.iter().any(|param| param.name == "flow"));
-        if has_flow || self.choices.one_in(4) {
+        if self.choices.one_in(4) {
             return Ok(String::new());
+        }
+        if has_flow {
+            // Of no use but where the event is at hand.
+            let raise = world.import("event", "raise")?;
+            let answer = world.imports.get(raise).and_then(|called| called.function.result);
+            let good = answer.map(|answer| self.when_good(&answer, raise)).unwrap_or_default();
+            return Ok(self.call(raise, &["(global.get $raised)".to_owned()], AREA) + "\n" + &good);
         }
         let mut code = String::new();
         for (interface, name) in [("flow", "select-flow"), ("flow", "select-monitor")] {
@@ -265,6 +279,15 @@ impl<'a> Generator<'a> {
   (local.get $at))
 "#
         ))
+    }
+
+    /// What the guest's language wants to run first, before the host calls anything.
+    fn initialization(&mut self) -> String {
+        if !self.choices.one_in(6) {
+            return String::new();
+        }
+        let calls = if self.choices.one_in(2) { self.sequence() } else { String::new() };
+        format!("(func $initialize (export \"_initialize\") (call $fold (i64.const 1)) {calls})\n")
     }
 
     /// What is called once the answer of an export was read that stands in memory.
