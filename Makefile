@@ -49,6 +49,7 @@ endif
 # Debug assertions and overflow checks are on: the profile is that of `make test`.
 nightly: setup
 	SLUICE_CASES=$(or $(CASES),1000000) cargo test -p sluice-tests --test main --locked
+	SLUICE_CASES=$(or $(CASES),1000000) cargo test -p sluice-lanes --locked
 
 fuzz: setup
 	@scripts/fuzz.sh $(or $(SECONDS),3600)
