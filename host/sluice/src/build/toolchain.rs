@@ -10,6 +10,11 @@ use std::process::Command;
 
 pub(super) const TARGET: &str = "wasm32-unknown-unknown";
 
+/// Instructions beyond the first WebAssembly that every host of sluice has, joined to what the crate's own configuration
+/// says: vector instructions make scans several times as fast. `RUSTFLAGS` in the environment takes their place.
+const FEATURES: &str =
+    r#"target.wasm32-unknown-unknown.rustflags=["-C", "target-feature=+simd128,+bulk-memory"]"#;
+
 /// A compiler that can make a guest.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Toolchain {
@@ -77,13 +82,14 @@ impl Toolchain {
         match self {
             Self::Installed { .. } => {
                 let mut cargo = Command::new("cargo");
-                cargo.args(["build", "--release", "--target", TARGET]);
+                cargo.args(["build", "--release", "--target", TARGET, "--config", FEATURES]);
                 cargo
             }
             Self::Debian { .. } => {
                 let mut cargo = Command::new(DEBIAN_CARGO);
                 cargo
-                    .args(["build", "--release", "--target", TARGET, "-Z", "build-std=std,panic_abort"])
+                    .args(["build", "--release", "--target", TARGET, "--config", FEATURES])
+                    .args(["-Z", "build-std=std,panic_abort"])
                     .env("RUSTC", DEBIAN_RUSTC)
                     // Allows -Z with a stable compiler.
                     .env("RUSTC_BOOTSTRAP", "1")
