@@ -1,6 +1,6 @@
 //! Measures what `benches/README.md` says: each mix of traffic with each kind of work, by the engine alone, a native
-//! handler and a guest on each lane, against what was aimed at; what each stage of the path takes; and what it costs to go
-//! into a guest and out of it.
+//! handler and a guest on each lane, against what was aimed at; what each stage of the path takes; and what it costs to
+//! go into a guest and out of it.
 //!
 //! `compare` prints the tables, `compare --write` also puts them into `benches/README.md` and draws `benches/plots/`.
 //! `--quick` takes a tenth of the traffic and three runs. `compare stages` and `compare crossings` measure these only,

@@ -69,8 +69,8 @@ pub fn report(extent: Extent, report: &Report) -> Result<(), CompareError> {
         table.row(std::iter::once(format!("all, {name} lane")).chain(sums).collect());
     }
     let about = format!(
-        "Of a packet of the web mix; packet events are handled by a guest that does nothing, all bytes read by one that \
-         sums them up. {}{}",
+        "Of a packet of the web mix; packet events are handled by a guest that does nothing, all bytes read by one \
+         that sums them up. {}{}",
         extent.about(),
         if counted.is_some() { " Instructions by valgrind, of 500 connections." } else { "" }
     );

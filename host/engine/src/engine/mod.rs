@@ -318,8 +318,8 @@ impl Engine {
         &self.verdicts
     }
 
-    /// Bytes of streams that all tenants have read in order by `peek`; what two of them read counts twice, what a filter
-    /// looks at does not count.
+    /// Bytes of streams that all tenants have read in order by `peek`; what two of them read counts twice, what a
+    /// filter looks at does not count.
     #[must_use]
     pub const fn bytes_read(&self) -> u64 {
         self.view.bytes_read

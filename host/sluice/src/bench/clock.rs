@@ -41,11 +41,11 @@ pub(super) fn look_ns() -> f64 {
     (0..TRIES).map(row).min().map_or(0.0, |nanos| f64::from(nanos) / f64::from(LOOKS))
 }
 
-/// The guests; each call is timed, from when the engine makes it until it returns. So the way into the sandbox and
-/// back is in it, and what the host does for the guest in the meantime.
+/// The guests; each call is timed, from when the engine makes it until it returns. So the way into the sandbox
+/// and back is in it, and what the host does for the guest in the meantime.
 ///
-/// The clock is the monotonic one: reading a thread's CPU time costs more than most calls. What other programs take away
-/// from the core in a call counts as the guest's.
+/// The clock is the monotonic one: reading a thread's CPU time costs more than most calls. What other programs take
+/// away from the core in a call counts as the guest's.
 pub(super) struct Timed<'g> {
     guests: &'g mut Guests,
     /// Nanoseconds in guests, a look at the clock for each call included.

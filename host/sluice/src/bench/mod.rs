@@ -25,9 +25,9 @@ use pass::{Course, Kind, Loaded};
 #[command(after_help = "\
 The capture is loaded into memory first. Then it goes through three kinds of passes that take turns, each as often as \
 --passes says, each with a fresh engine and fresh instances: the engine without any guest, the engine with the \
-guests, and the same with a clock that is looked at before and after each call of a guest. Printed are the best of each kind, \
-which is what the program takes when nothing else has the core, and the median, which says how far the machine was from \
-that.
+guests, and the same with a clock that is looked at before and after each call of a guest. Printed are the best of \
+each kind, which is what the program takes when nothing else has the core, and the median, which says how far the \
+machine was from that.
 
 Times are CPU time of the thread from the first packet to the last; starting guests and ending what the capture leaves \
 open is not in them, but in what is counted. Time in guests is the time from the call until it returns, with what the \
