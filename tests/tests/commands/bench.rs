@@ -63,6 +63,14 @@ fn a_reader_of_all_bytes_reads_what_is_delivered() {
     assert_eq!(two["bytes_delivered"], one["bytes_delivered"]);
     assert_eq!(two["guests"][1]["name"], "byte-reader-2");
     assert_eq!(bench("@abacus")["bytes_read"], 0);
+    // By bursts it reads the same in fewer calls.
+    let burst = bench("@byte-reader mode=burst");
+    assert_eq!(
+        (&burst["bytes_read"], &burst["bytes_delivered"]),
+        (&one["bytes_read"], &one["bytes_delivered"])
+    );
+    let calls = |bench: &Value| bench["guests"][0]["calls"].as_u64().unwrap();
+    assert!(calls(&burst) < calls(&one), "{burst}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use rustix::time::{ClockId, clock_gettime};
-use sluice_engine::event::{EventCall, Faulted, Handler, TenantId};
+use sluice_engine::event::{EventBurst, EventCall, Faulted, Handler, TenantId};
 use sluice_engine::flow::ConnRecord;
 use sluice_engine::{Nanos, View};
 use sluice_guest::Guests;
@@ -75,6 +75,15 @@ impl Handler for Timed<'_> {
 
     fn callback(&mut self, tenant: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<u32, Faulted> {
         self.timed(|guests| guests.callback(tenant, call, view))
+    }
+
+    fn burst(
+        &mut self,
+        tenant: TenantId,
+        burst: &mut EventBurst,
+        view: &mut Box<View>,
+    ) -> Result<u64, Faulted> {
+        self.timed(|guests| guests.burst(tenant, burst, view))
     }
 
     fn timer(
