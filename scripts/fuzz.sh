@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../tests/fuzz"
 seconds=${1:-3600}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(raw_frame capture_file segment_script)
+[ ${#targets[@]} -gt 0 ] || targets=(raw_frame capture_file segment_script lanes)
 
 # What cargo-fuzz sets, without a sanitizer: there is no unsafe code here, and overflow checks are on.
 coverage="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4

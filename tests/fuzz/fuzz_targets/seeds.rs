@@ -12,6 +12,7 @@ fn main() -> io::Result<()> {
         ("raw_frame", seeds.frames()?),
         ("capture_file", seeds.captures_of_all_kinds()?),
         ("segment_script", seeds.segments()),
+        ("lanes", (0..40).map(sluice_lanes::input).collect()),
     ];
     for (target, inputs) in all {
         let corpus = folder.join("corpus").join(target);
