@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use sluice_engine::event::{EventCall, Faulted, Handler, TenantId};
+use sluice_engine::event::{EventBurst, EventCall, Faulted, Handler, TenantId};
 use sluice_engine::flow::ConnRecord;
 use sluice_engine::{Nanos, View};
-use sluice_guest::{EventContext, FaultReport, GuestOutput, Guests, Severity};
+use sluice_guest::{EventContext, FaultReason, FaultReport, GuestOutput, Guests, Severity};
 
 /// What happened, in order.
 #[derive(Clone, Debug, Default)]
@@ -45,9 +45,12 @@ impl GuestOutput for Log {
 }
 
 /// A fault with the functions on the guest's stack. Offsets differ between the lanes: they count from the beginning of
-/// the component or of its module.
+/// the component or of its module. Where a stack ends depends on what the host has on it, so the function in which a
+/// recursion is caught may be another.
 pub(crate) fn fault(report: &FaultReport) -> String {
-    let functions: Vec<&str> = report.backtrace.iter().map(|frame| frame.function.as_str()).collect();
+    let innermost = usize::from(matches!(report.reason, FaultReason::OutOfStack { .. }));
+    let frames = report.backtrace.iter().skip(innermost);
+    let functions: Vec<&str> = frames.map(|frame| frame.function.as_str()).collect();
     format!("fault: {report} at {:?} in {functions:?}", report.call.time)
 }
 
@@ -76,6 +79,17 @@ impl Handler for Recorder {
     fn callback(&mut self, tenant: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<u32, Faulted> {
         let answer = self.guests.callback(tenant, call, view);
         self.answered(tenant, &format!("callback {call:?}"), answer)
+    }
+
+    fn burst(
+        &mut self,
+        tenant: TenantId,
+        burst: &mut EventBurst,
+        view: &mut Box<View>,
+    ) -> Result<u64, Faulted> {
+        let told = format!("burst {:?} {:?}", burst.words, burst.arena);
+        let answer = self.guests.burst(tenant, burst, view);
+        self.answered(tenant, &told, answer)
     }
 
     fn timer(

@@ -10,8 +10,9 @@ use std::process::Command;
 
 pub(super) const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Instructions beyond the first WebAssembly that every host of sluice has, joined to what the crate's own configuration
-/// says: vector instructions make scans several times as fast. `RUSTFLAGS` in the environment takes their place.
+/// Instructions beyond the first WebAssembly that every host of sluice has, joined to what the crate's own
+/// configuration says: vector instructions make scans several times as fast. `RUSTFLAGS` in the environment takes their
+/// place.
 const FEATURES: &str =
     r#"target.wasm32-unknown-unknown.rustflags=["-C", "target-feature=+simd128,+bulk-memory"]"#;
 

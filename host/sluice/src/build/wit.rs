@@ -4,10 +4,11 @@ use anyhow::{Context, anyhow};
 use wit_parser::{Resolve, SourceMap, WorldId, WorldKey};
 
 /// Files of `wit/`.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
     ("event.wit", include_str!("../../../../wit/event.wit")),
     ("flow.wit", include_str!("../../../../wit/flow.wit")),
     ("log.wit", include_str!("../../../../wit/log.wit")),
+    ("matcher.wit", include_str!("../../../../wit/matcher.wit")),
     ("monitor.wit", include_str!("../../../../wit/monitor.wit")),
     ("packet.wit", include_str!("../../../../wit/packet.wit")),
     ("stream.wit", include_str!("../../../../wit/stream.wit")),
@@ -57,6 +58,6 @@ mod tests {
     fn the_world_has_the_exports_asked_for() {
         let (resolve, id) = world(|name| name == "start").unwrap();
         assert_eq!(resolve.worlds[id].exports.len(), 1);
-        assert_eq!(resolve.worlds[id].imports.len(), 8);
+        assert_eq!(resolve.worlds[id].imports.len(), 9);
     }
 }

@@ -195,6 +195,16 @@ impl Generator<'_> {
         }
         let hash = "(i32.wrap_i64 (i64.shr_u (global.get $hash) (i64.const 33)))";
         Ok(match (ty, self.manner) {
+            // A bit for each event of a burst; one of sixteen drops its packets.
+            (Type::U64, _) => {
+                let turned = |bits| format!("(i64.rotl (global.get $hash) (i64.const {bits}))");
+                format!(
+                    "(i64.and (i64.and (global.get $hash) {}) (i64.and {} {}))",
+                    turned(11),
+                    turned(23),
+                    turned(41)
+                )
+            }
             (Type::Bool, Manner::Calm) => format!("(i32.and {hash} (i32.const 1))"),
             (Type::Bool, Manner::Wild) => format!("(i32.and {hash} (i32.const 0x102))"),
             // One packet of sixteen is dropped, and all other bits mean nothing.

@@ -227,7 +227,13 @@ impl<'a> Generator<'a> {
             return Ok(self.call(raise, &["(global.get $raised)".to_owned()], AREA) + "\n" + &good);
         }
         let mut code = String::new();
-        for (interface, name) in [("flow", "select-flow"), ("flow", "select-monitor")] {
+        let is_burst = world.exports.get(number).is_some_and(|export| export.function.name == "burst");
+        let selects: &[_] = if is_burst {
+            &[("event", "select")]
+        } else {
+            &[("flow", "select-flow"), ("flow", "select-monitor")]
+        };
+        for (interface, name) in selects {
             let (stub, _) = self.stub(world.import(interface, name)?)?;
             let _ = writeln!(code, "(call {stub})");
         }
