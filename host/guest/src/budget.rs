@@ -26,6 +26,8 @@ pub(crate) struct CallClock {
     since: Option<u64>,
     /// Nanoseconds that may pass from there.
     limit: u64,
+    /// Whether fuel is counted in place of time.
+    by_fuel: bool,
 }
 
 impl CallClock {
@@ -43,7 +45,7 @@ pub(crate) fn prepare(store: &mut Store<Host>, time: TimeLimit) {
             let over = store.data_mut().clock.is_over(thread_cpu_time());
             Ok(if over { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(1) })
         }),
-        TimeLimit::Fuel { .. } => {}
+        TimeLimit::Fuel { .. } => store.data_mut().clock.by_fuel = true,
     }
 }
 
@@ -57,7 +59,7 @@ pub(crate) fn arm(store: &mut Store<Host>, time: TimeLimit, entry: Entry) -> was
             // As the standard library would, but in 64 bits.
             let nanos =
                 limit.as_secs().saturating_mul(1_000_000_000).saturating_add(limit.subsec_nanos().into());
-            store.data_mut().clock = CallClock { since: None, limit: nanos };
+            store.data_mut().clock = CallClock { since: None, limit: nanos, by_fuel: false };
             store.set_epoch_deadline(1);
             Ok(())
         }
@@ -70,10 +72,15 @@ pub(crate) fn arm(store: &mut Store<Host>, time: TimeLimit, entry: Entry) -> was
 /// Takes the fuel that the host has used for a guest, as far as there is some. What is out of fuel ends when it goes
 /// on.
 pub(crate) fn settle_fuel(mut store: StoreContextMut<'_, Host>) -> wasmtime::Result<()> {
-    let owed = std::mem::take(&mut store.data_mut().matching.owed_fuel);
-    // With a limit of CPU time there is no fuel, and the thread's time has gone by.
-    let Ok(fuel) = store.get_fuel() else { return Ok(()) };
-    if owed == 0 { Ok(()) } else { store.set_fuel(fuel.saturating_sub(owed)) }
+    let host = store.data_mut();
+    let owed = std::mem::take(&mut host.matching.owed_fuel);
+    // With a limit of CPU time the thread's time has gone by, and asking for fuel is an error: one with a backtrace,
+    // which takes ten times as long as the scan.
+    if owed == 0 || !host.clock.by_fuel {
+        return Ok(());
+    }
+    let fuel = store.get_fuel()?;
+    store.set_fuel(fuel.saturating_sub(owed))
 }
 
 /// CPU time of this thread, nanoseconds.
@@ -90,7 +97,7 @@ mod tests {
 
     #[test]
     fn ticks_without_cpu_time_end_nothing() {
-        let mut clock = CallClock { since: None, limit: 20 };
+        let mut clock = CallClock { since: None, limit: 20, by_fuel: false };
         assert!((0..1000).all(|_| !clock.is_over(5)));
         assert!(!clock.is_over(24));
         assert!(clock.is_over(25));
