@@ -167,6 +167,24 @@ impl Lane {
 }
 
 impl Lane {
+    /// Runs `traffic` with the guest that reads all bytes once a burst, and checks that it had every byte. `None` if
+    /// there is no such guest.
+    ///
+    /// # Errors
+    ///
+    /// [`GuestError`].
+    pub fn run_bursts(&self, traffic: &Arc<Traffic>, config: Config) -> Result<Option<Run>, GuestError> {
+        let Some(module) = &self.byte_reader else { return Ok(None) };
+        let said = Said::default();
+        let mut guests = Guests::new(&self.runtime, Rc::new(NoFilters), Box::new(said.clone()));
+        let configuration = vec![("mode".to_owned(), "burst".to_owned())];
+        let spec = TenantSpec { name: "bursts".to_owned(), configuration, ..TenantSpec::default() };
+        let definitions = guests.add(module.module(&self.runtime)?, &spec)?;
+        let run = pipeline::run(traffic, config, definitions, &mut guests)?;
+        said.check(traffic)?;
+        Ok(Some(run))
+    }
+
     /// Runs `traffic` with a guest that does nothing in the handlers of `work`, or for bytes nothing but read.
     ///
     /// # Errors

@@ -131,6 +131,7 @@ pub fn compare(named: &[&str], extent: Extent, report: &Report) -> Result<(), Co
 /// What is done with a mix, and what about checksums.
 fn tasks(mix: Mix) -> Vec<(Task, Checksums)> {
     let mut tasks: Vec<Task> = Work::ALL.map(Task::Work).to_vec();
+    tasks.push(Task::Bursts);
     if mix == Mix::Web {
         tasks.extend([Matcher::Guest, Matcher::Host].map(Task::Patterns));
     }

@@ -24,6 +24,8 @@ pub enum Matcher {
 pub enum Task {
     /// Events are counted or bytes summed.
     Work(Work),
+    /// All bytes are summed by a guest that gets them once a burst, in its arena; its twin reads in each event.
+    Bursts,
     /// A thousand patterns are looked for in all streams.
     Patterns(Matcher),
 }
@@ -34,6 +36,7 @@ impl Task {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Work(work) => work.name(),
+            Self::Bursts => "all bytes, once a burst",
             Self::Patterns(Matcher::Guest) => "1,000 patterns, the guest's matcher",
             Self::Patterns(Matcher::Host) => "1,000 patterns, the host's matcher",
         }
@@ -47,7 +50,7 @@ impl Task {
     pub fn alone(self, traffic: &Arc<Traffic>, config: Config) -> Result<Run, GuestError> {
         let work = match self {
             Self::Work(work) => work,
-            Self::Patterns(_) => Work::AllBytes,
+            Self::Bursts | Self::Patterns(_) => Work::AllBytes,
         };
         Ok(run_alone(traffic, config, work)?)
     }
@@ -60,6 +63,7 @@ impl Task {
     pub fn twin(self, traffic: &Arc<Traffic>, config: Config) -> Result<(Run, u64), GuestError> {
         match self {
             Self::Work(work) => Ok((run_native(traffic, config, work)?, 0)),
+            Self::Bursts => Ok((run_native(traffic, config, Work::AllBytes)?, 0)),
             Self::Patterns(_) => search(traffic, config),
         }
     }
@@ -78,6 +82,7 @@ impl Task {
     ) -> Result<Option<Run>, GuestError> {
         match self {
             Self::Work(work) => lane.run(traffic, config, work),
+            Self::Bursts => lane.run_bursts(traffic, config),
             Self::Patterns(matcher) => lane.run_patterns(traffic, config, matcher, matches),
         }
     }
