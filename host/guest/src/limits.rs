@@ -56,16 +56,16 @@ pub const PATTERNS_MAX: usize = 1 << 15;
 /// Bytes of one pattern: a state counts its bytes in 16 bits.
 pub const PATTERN_BYTES: usize = 4096;
 
-/// Bytes of all patterns of one matcher: compiling takes some 50 bytes of the host for each while it lasts, before the
-/// guest's own limit is asked, and about half a microsecond, during which nothing can end the guest.
+/// Bytes of all patterns of one matcher: compiling takes some 120 bytes of the host for each while it lasts, before the
+/// guest's own limit is asked, and half a microsecond to one and a half, during which nothing can end the guest.
 pub const PATTERNS_BYTES: usize = 1 << 20;
 
 /// Bytes of the table of an automaton; patterns that would need more go slower, through links. Random bytes take a
 /// kilobyte each in a table: a megabyte of them would take one gigabyte.
 pub const TABLE_BYTES: usize = 16 << 20;
 
-/// Bytes of all patterns of a matcher that Vectorscan compiles: it takes a millisecond for each hundred bytes of
-/// expressions, and the memory that they ask for, before anything can be refused.
+/// Bytes of all patterns of a matcher that Vectorscan compiles: literals of this size take it a tenth of a second, and
+/// what expressions take, in time and memory, depends on what they say; nothing can be refused before.
 #[cfg(feature = "vectorscan")]
 pub const EXPRESSIONS_BYTES: usize = 64 << 10;
 
