@@ -188,10 +188,6 @@ impl Answer {
     }
 
     fn for_core(&self) -> &'static str {
-        match self.list {
-            Some("bytes") => "answer_with_bytes",
-            Some(_) => "answer_with_pairs",
-            None => "answer",
-        }
+        if self.list.is_some() { "answer_with_list" } else { "answer" }
     }
 }

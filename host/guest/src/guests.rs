@@ -224,54 +224,43 @@ impl Guests {
     }
 }
 
+/// Calls `filter` or `callback` of a lane with the sixteen numbers of an event, in the order of the WIT.
+macro_rules! with_scalars {
+    ($lane:ident, $export:ident, $store:ident, $call:ident) => {
+        $lane.$export(
+            $store,
+            $call.id,
+            $call.kind,
+            $call.place,
+            $call.flow,
+            $call.time,
+            $call.user_context,
+            $call.argument,
+            $call.offset,
+            $call.readable,
+            $call.length,
+            $call.wire_length,
+            $call.sequence,
+            $call.acknowledgment,
+            $call.window,
+            $call.ports,
+            $call.states,
+        )
+    };
+}
+
 impl Handler for Guests {
     fn filter(&mut self, tenant: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<bool, Faulted> {
         let report = |view: &View| CallReport::event(Export::Filter, call, view);
         self.enter(tenant, Export::Filter, view, report, |store, lane| {
-            lane.filter(
-                store,
-                call.id,
-                call.kind,
-                call.place,
-                call.flow,
-                call.time,
-                call.user_context,
-                call.argument,
-                call.offset,
-                call.readable,
-                call.length,
-                call.wire_length,
-                call.sequence,
-                call.acknowledgment,
-                call.window,
-                call.ports,
-                call.states,
-            )
+            with_scalars!(lane, filter, store, call)
         })
     }
 
     fn callback(&mut self, tenant: TenantId, call: &EventCall, view: &mut Box<View>) -> Result<u32, Faulted> {
         let report = |view: &View| CallReport::event(Export::Callback, call, view);
         self.enter(tenant, Export::Callback, view, report, |store, lane| {
-            lane.callback(
-                store,
-                call.id,
-                call.kind,
-                call.place,
-                call.flow,
-                call.time,
-                call.user_context,
-                call.argument,
-                call.offset,
-                call.readable,
-                call.length,
-                call.wire_length,
-                call.sequence,
-                call.acknowledgment,
-                call.window,
-                call.ports,
-                call.states,
-            )
+            with_scalars!(lane, callback, store, call)
         })
     }
 

@@ -129,12 +129,16 @@ pub enum Lane {
 }
 
 impl Lane {
+    /// The names of all lanes.
+    pub const NAMES: [&'static str; 2] = ["direct", "component"];
+
     /// The lane's name on the command line and in metrics.
     #[must_use]
     pub const fn name(&self) -> &'static str {
+        let [direct, component] = Self::NAMES;
         match self {
-            Self::Direct => "direct",
-            Self::Component { .. } => "component",
+            Self::Direct => direct,
+            Self::Component { .. } => component,
         }
     }
 }
@@ -162,17 +166,18 @@ impl Module {
     /// [`LoadError`]: its text continues a sentence that begins with the name of the file.
     pub fn load(runtime: &Runtime, bytes: &[u8]) -> Result<Self, LoadError> {
         check_header(bytes)?;
-        match (extract(bytes), runtime.options().lane) {
-            (_, LaneChoice::Component) => {
-                Self::load_component(runtime, bytes, "the component lane was demanded".to_owned())
-            }
-            (Ok(extracted), _) => Self::load_direct(runtime, bytes, &extracted),
-            (Err(unfit), LaneChoice::Fitting) => Self::load_component(runtime, bytes, unfit.to_string()),
-            (Err(unfit), LaneChoice::Direct) => {
+        let lane = runtime.options().lane;
+        if lane == LaneChoice::Component {
+            return Self::load_component(runtime, bytes, "the component lane was demanded".to_owned());
+        }
+        match extract(bytes) {
+            Ok(extracted) => Self::load_direct(runtime, bytes, &extracted),
+            Err(unfit) if lane == LaneChoice::Direct => {
                 // What is wrong with it on any lane comes first.
-                Self::load_component(runtime, bytes, String::new())?;
+                checked(runtime, bytes)?;
                 Err(LoadError::NotDirect { reason: unfit.to_string() })
             }
+            Err(unfit) => Self::load_component(runtime, bytes, unfit.to_string()),
         }
     }
 

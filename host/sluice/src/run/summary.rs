@@ -142,9 +142,8 @@ impl Summary<'_> {
 
     /// How many guests run on each lane.
     fn lanes(&self) -> Map<String, Value> {
-        let lanes = [Lane::Direct.name(), Lane::Component { reason: String::new() }.name()];
         let on = |lane| self.guest_names().filter(|(tenant, _)| self.lane(*tenant) == lane).count();
-        lanes.into_iter().map(|lane| (lane.to_owned(), on(lane).into())).collect()
+        Lane::NAMES.into_iter().map(|lane| (lane.to_owned(), on(lane).into())).collect()
     }
 
     fn lane(&self, tenant: TenantId) -> &'static str {

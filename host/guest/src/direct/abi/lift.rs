@@ -224,31 +224,6 @@ fn list<T: FromGuest>(lift: &mut Lift<'_>, place: (u32, u32)) -> wasmtime::Resul
     (0..count).map(|number| T::load(lift, at.wrapping_add(number.wrapping_mul(T::SIZE)))).collect()
 }
 
-impl<T: FromGuest> FromGuest for Option<T> {
-    const SIZE: usize = align_up(align_up(1, T::ALIGN) + T::SIZE, T::ALIGN);
-    const ALIGN: usize = T::ALIGN;
-    const FLAT: usize = 1 + T::FLAT;
-
-    fn flat(lift: &mut Lift<'_>) -> wasmtime::Result<Self> {
-        let left = lift.left().saturating_sub(Self::FLAT);
-        let value = match lift.word()? {
-            0 => None,
-            1 => Some(T::flat(lift)?),
-            _ => wasmtime::bail!("invalid option discriminant"),
-        };
-        lift.skip_to(left);
-        Ok(value)
-    }
-
-    fn load(lift: &mut Lift<'_>, at: usize) -> wasmtime::Result<Self> {
-        match u8::load(lift, at)? {
-            0 => Ok(None),
-            1 => T::load(lift, at.wrapping_add(align_up(1, T::ALIGN))).map(Some),
-            _ => wasmtime::bail!("invalid option discriminant"),
-        }
-    }
-}
-
 impl<T: FromGuest, E: FromGuest> FromGuest for Result<T, E> {
     const SIZE: usize = align_up(align_up(1, Self::ALIGN) + max(T::SIZE, E::SIZE), Self::ALIGN);
     const ALIGN: usize = max(T::ALIGN, E::ALIGN);
@@ -272,20 +247,6 @@ impl<T: FromGuest, E: FromGuest> FromGuest for Result<T, E> {
             1 => E::load(lift, payload).map(Err),
             _ => wasmtime::bail!("invalid expected discriminant"),
         }
-    }
-}
-
-impl<A: FromGuest> FromGuest for (A,) {
-    const SIZE: usize = A::SIZE;
-    const ALIGN: usize = A::ALIGN;
-    const FLAT: usize = A::FLAT;
-
-    fn flat(lift: &mut Lift<'_>) -> wasmtime::Result<Self> {
-        Ok((A::flat(lift)?,))
-    }
-
-    fn load(lift: &mut Lift<'_>, at: usize) -> wasmtime::Result<Self> {
-        Ok((A::load(lift, at)?,))
     }
 }
 

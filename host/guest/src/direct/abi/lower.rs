@@ -61,6 +61,16 @@ impl Plain for () {
     fn store(&self, _area: &mut [u8]) {}
 }
 
+impl<T: Plain> Plain for &T {
+    const SIZE: usize = T::SIZE;
+    const ALIGN: usize = T::ALIGN;
+
+    #[inline]
+    fn store(&self, area: &mut [u8]) {
+        T::store(self, area);
+    }
+}
+
 /// A list in memory: pointer and length.
 struct Placed(u32, u32);
 
@@ -156,53 +166,56 @@ pub(crate) fn answer<T: Plain>(caller: &mut Caller<'_, Host>, area: u32, answer:
     write(memory.data_mut(&mut *caller), area, answer)
 }
 
-/// As [`answer`], the good one being the bytes that the host has ready.
+/// A list that the host has ready for the guest, which a good answer stands for.
+pub(crate) trait Ready {
+    /// What it is made of.
+    type Item: Item;
+
+    /// The list.
+    fn list(host: &Host) -> &[Self::Item];
+}
+
+impl Ready for InBytes {
+    type Item = u8;
+
+    #[inline]
+    fn list(host: &Host) -> &[u8] {
+        &host.bytes
+    }
+}
+
+impl Ready for InPairs {
+    type Item = u64;
+
+    #[inline]
+    fn list(host: &Host) -> &[u64] {
+        &host.pairs
+    }
+}
+
+/// As [`answer`], the good one being a list that the host has ready.
 ///
 /// # Errors
 ///
 /// As [`answer`], and whatever `cabi_realloc` does.
 #[inline]
-pub(crate) fn answer_with_bytes<E: Plain>(
+pub(crate) fn answer_with_list<L: Ready, E: Plain>(
     caller: &mut Caller<'_, Host>,
     area: u32,
-    answer: &Result<InBytes, E>,
+    answer: &Result<L, E>,
 ) -> wasmtime::Result<()> {
     let memory = super::calls::memory(caller.data())?;
-    check_area::<Result<Placed, E>>(memory.data(&*caller), area)?;
+    let area = check_area::<Result<Placed, &E>>(memory.data(&*caller), area)?;
     let placed = match answer {
-        Ok(InBytes) => {
-            let count = caller.data().bytes.len();
-            let at = realloc::<u8>(&mut *caller, count)?;
+        Ok(_) => {
+            let count = L::list(caller.data()).len();
+            let at = realloc::<L::Item>(&mut *caller, count)?;
             let (bytes, host) = memory.data_and_store_mut(&mut *caller);
-            Ok(place(bytes, at, &host.bytes)?)
+            Ok(place(bytes, at, L::list(host))?)
         }
         Err(error) => Err(error),
     };
-    write_list_answer(memory.data_mut(caller), area, placed)
-}
-
-/// As [`answer`], the good one being the numbers that the host has ready.
-///
-/// # Errors
-///
-/// As [`answer`], and whatever `cabi_realloc` does.
-pub(crate) fn answer_with_pairs<E: Plain>(
-    caller: &mut Caller<'_, Host>,
-    area: u32,
-    answer: &Result<InPairs, E>,
-) -> wasmtime::Result<()> {
-    let memory = super::calls::memory(caller.data())?;
-    check_area::<Result<Placed, E>>(memory.data(&*caller), area)?;
-    let placed = match answer {
-        Ok(InPairs) => {
-            let count = caller.data().pairs.len();
-            let at = realloc::<u64>(&mut *caller, count)?;
-            let (bytes, host) = memory.data_and_store_mut(&mut *caller);
-            Ok(place(bytes, at, &host.pairs)?)
-        }
-        Err(error) => Err(error),
-    };
-    write_list_answer(memory.data_mut(caller), area, placed)
+    store_at(memory.data_mut(caller), area, &placed)
 }
 
 /// Brings a list into the guest as an argument of an export: a pointer and a length.
@@ -269,29 +282,15 @@ fn place<T: Item>(memory: &mut [u8], at: u32, items: &[T]) -> wasmtime::Result<P
     Ok(Placed(at, u32::try_from(items.len())?))
 }
 
-/// An answer that is a list, once it is placed.
-#[inline]
-fn write_list_answer<E: Plain>(
-    memory: &mut [u8],
-    area: u32,
-    placed: Result<Placed, &E>,
-) -> wasmtime::Result<()> {
-    let area = check_area::<Result<Placed, E>>(memory, area)?;
-    let Some(area) = memory.get_mut(area..).and_then(|rest| rest.get_mut(..Result::<Placed, E>::SIZE)) else {
-        return Err(out_of_bounds());
-    };
-    let payload = align_up(1, Result::<Placed, E>::ALIGN);
-    put(&u8::from(placed.is_err()), area, 0);
-    match placed {
-        Ok(list) => put(&list, area, payload),
-        Err(error) => put(error, area, payload),
-    }
-    Ok(())
-}
-
 #[inline]
 fn write<T: Plain>(memory: &mut [u8], area: u32, value: &T) -> wasmtime::Result<()> {
     let at = check_area::<T>(memory, area)?;
+    store_at(memory, at, value)
+}
+
+/// Writes a value at a place that was looked at.
+#[inline]
+fn store_at<T: Plain>(memory: &mut [u8], at: usize, value: &T) -> wasmtime::Result<()> {
     let area = memory.get_mut(at..).and_then(|rest| rest.get_mut(..T::SIZE));
     value.store(area.ok_or_else(out_of_bounds)?);
     Ok(())
