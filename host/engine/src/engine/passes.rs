@@ -8,8 +8,13 @@ use crate::packet::Verdict;
 
 impl Engine {
     /// Runs a pass and does what its handlers asked for.
-    #[inline]
     pub(super) fn run(&mut self, pass: &Pass<'_>, handler: &mut dyn Handler) {
+        self.run_here(pass, handler);
+    }
+
+    /// As [`Engine::run`], as part of the function that calls it: what that knows of the pass is not looked at again.
+    #[inline(always)]
+    pub(super) fn run_here(&mut self, pass: &Pass<'_>, handler: &mut dyn Handler) {
         let interest = match pass.raised {
             [only] => self.count_raised(only, pass.hook),
             several => several.iter().fold(0, |bits, raised| bits | self.count_raised(raised, pass.hook)),
@@ -25,7 +30,11 @@ impl Engine {
                 let mut call = EventCall::default();
                 match pass.sole(&self.view, (index, flow), interest, &mut call) {
                     Some(sole) => self.run_sole(pass, &sole, &call, handler),
-                    None => self.run_whole(pass, interest, handler),
+                    None => {
+                        // A copy: a pass that is lent to others would have to be in memory on the short way too.
+                        let whole = *pass;
+                        self.run_whole(&whole, interest, handler);
+                    }
                 }
             }
             // Nobody wants to know: most packets end here.
@@ -34,14 +43,14 @@ impl Engine {
     }
 
     /// Counts what has happened; gives the bit of what handlers want to know it.
-    #[inline]
+    #[inline(always)]
     fn count_raised(&mut self, raised: &Raised, hook: Hook) -> u32 {
         self.counters.events[raised.kind.index()] += 1;
         interest_bit(raised.kind, hook)
     }
 
     /// Runs a pass that calls one handler.
-    #[inline]
+    #[inline(always)]
     fn run_sole(&mut self, pass: &Pass<'_>, sole: &Sole, call: &EventCall, handler: &mut dyn Handler) {
         self.counters.callbacks += 1;
         match pass.call_sole(sole, call, &mut self.view, handler) {
@@ -51,6 +60,7 @@ impl Engine {
         }
     }
 
+    #[inline(never)]
     fn run_whole(&mut self, pass: &Pass<'_>, interest: u32, handler: &mut dyn Handler) {
         let mut wishes = Wishes::default();
         pass.run(interest, &mut self.view, &self.monitors, handler, &mut wishes);

@@ -6,7 +6,6 @@
 //! one shows whether it does.
 
 use super::{EventCall, Faulted, Handler, Pass, Place, Raised, TenantId, interest_bit, set_of};
-use crate::Direction;
 use crate::flow::{Attachment, Flow};
 use crate::reassembly::Level;
 use crate::view::{View, shown_to};
@@ -27,7 +26,7 @@ pub(crate) struct Sole {
 impl Pass<'_> {
     /// The only monitor that the pass comes to, for the flow at `index`, if the pass calls one handler and does no
     /// more; and in `call` what that is called with.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn sole(
         &self,
         view: &View,
@@ -40,7 +39,7 @@ impl Pass<'_> {
             return None;
         }
         let (handler, raised) = self.sole_handler(view, attachment, interest)?;
-        let levels = Direction::BOTH.map(|direction| attachment.level(direction));
+        let levels = attachment.both_levels();
         let reads = levels[self.direction.index()] == Level::Full;
         let (offset, length) = shown_to(reads.then_some(attachment), raised, self.direction)?;
         self.base(view, Some((index, flow)), call);
@@ -53,7 +52,7 @@ impl Pass<'_> {
     }
 
     /// The number of the only handler, and what it is called for.
-    #[inline]
+    #[inline(always)]
     fn sole_handler(&self, view: &View, attachment: &Attachment, interest: u32) -> Option<(u32, &Raised)> {
         let set = set_of(&view.tenants, attachment)?;
         let heard = set.interest() & interest;
@@ -70,7 +69,7 @@ impl Pass<'_> {
     }
 
     /// Calls the only handler of the pass; gives its verdict.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn call_sole(
         &self,
         sole: &Sole,
