@@ -16,8 +16,8 @@ pub enum ChecksumStatus {
     Unverifiable,
 }
 
-/// What the checksums of a parsed frame say about its TCP segment: that of the IPv4 header, if it has one, and that over
-/// the segment. `frame` is what `headers` were parsed from.
+/// What the checksums of a parsed frame say about its TCP segment: that of the IPv4 header, if it has one, and that
+/// over the segment. `frame` is what `headers` were parsed from.
 #[inline]
 #[must_use]
 pub fn segment_valid(headers: &Headers, frame: &[u8]) -> ChecksumStatus {

@@ -214,7 +214,8 @@ impl Engine {
     }
 }
 
-/// Moves a stream in which nothing is missing on by a payload; gives where that begins, and what is done for the stream.
+/// Moves a stream in which nothing is missing on by a payload; gives where that begins, and what is done for the
+/// stream.
 #[inline]
 fn continue_stream(flow: &mut Flow, sender: Side, len: u32) -> (u64, Level) {
     let stream = flow.stream_mut(sender.sends());
