@@ -33,9 +33,11 @@ impl StreamSum {
         let before = (offset % 8) as u32;
         let to_boundary = ((8 - before) % 8) as usize;
         let (head, aligned) = piece.split_at_checked(to_boundary).unwrap_or((piece, &[]));
-        let (words, tail) = aligned.as_chunks::<8>();
-        let sum = words.iter().fold(self.sum, |sum, word| sum.wrapping_add(u64::from_le_bytes(*word)));
-        self.sum = sum.wrapping_add(zero_padded(head) << (8 * before)).wrapping_add(zero_padded(tail));
+        let (blocks, rest) = aligned.as_chunks::<BLOCK>();
+        let (words, tail) = rest.as_chunks::<8>();
+        let sum = words.iter().fold(sum_of(blocks), |sum, word| sum.wrapping_add(u64::from_le_bytes(*word)));
+        let ends = (zero_padded(head) << (8 * before)).wrapping_add(zero_padded(tail));
+        self.sum = self.sum.wrapping_add(sum).wrapping_add(ends);
         self.bytes = self.bytes.wrapping_add(piece.len() as u64);
     }
 
@@ -56,6 +58,21 @@ impl StreamSum {
     pub const fn bytes(&self) -> u64 {
         self.bytes
     }
+}
+
+/// Bytes that are added at a time. A guest looks at its deadline in each turn of a loop, which takes longer than to add
+/// two words.
+const BLOCK: usize = 128;
+
+/// The sum of whole blocks, in as many lanes as a block has words.
+fn sum_of(blocks: &[[u8; BLOCK]]) -> u64 {
+    let mut lanes = [0u64; BLOCK / 8];
+    for block in blocks {
+        for (lane, word) in lanes.iter_mut().zip(block.as_chunks::<8>().0) {
+            *lane = lane.wrapping_add(u64::from_le_bytes(*word));
+        }
+    }
+    lanes.into_iter().fold(0, u64::wrapping_add)
 }
 
 /// At most seven bytes as the low end of a little-endian word.
@@ -81,8 +98,8 @@ mod tests {
 
     #[test]
     fn every_piece_adds_what_the_definition_says() {
-        let bytes = stream(40);
-        for offset in 0..17 {
+        let bytes = stream(200);
+        for offset in 0..9 {
             for length in 0..bytes.len() {
                 let mut sum = StreamSum::default();
                 sum.add(offset, &bytes[..length]);

@@ -29,7 +29,7 @@ pub(crate) use levels::shown_to;
 pub(crate) use packet::CurrentPacket;
 pub use packet::{PacketInfo, Region};
 pub use scan::Unread;
-pub use stream::{BufferInfo, PeekError};
+pub use stream::{BufferInfo, PeekError, Stretch};
 pub use tcp_info::TcpInfo;
 pub(crate) use timers::Timers;
 

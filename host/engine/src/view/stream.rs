@@ -32,6 +32,28 @@ pub struct BufferInfo {
     pub ahead: u64,
 }
 
+/// Bytes in order that the current monitor reads next: where they are, without them.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch {
+    direction: Direction,
+    offset: u64,
+    len: usize,
+}
+
+impl Stretch {
+    /// How many bytes it is.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is nothing to read.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
 impl View {
     /// Appends the next bytes in order for the current monitor to `out`, at most `max`, and moves its position.
     ///
@@ -39,31 +61,54 @@ impl View {
     ///
     /// [`PeekError`].
     pub fn peek(&mut self, direction: Direction, max: u32, out: &mut Vec<u8>) -> Result<(), PeekError> {
-        let (stream, attachment) = self.reader(direction)?;
-        let position = self.position(stream, attachment, direction);
-        let held_from = self.held_from(stream, attachment, direction);
-        if position < held_from {
-            self.move_cursor(direction, held_from);
-            return Err(PeekError::Missed(held_from - position));
-        }
-        let mut end = position;
-        for piece in self.held(stream, direction, position, usize::try_from(max).unwrap_or(usize::MAX)) {
+        let stretch = self.next_stretch(direction, max)?;
+        for piece in self.pieces(stretch) {
             out.extend_from_slice(piece);
-            end = end.saturating_add(piece.len() as u64);
         }
-        self.move_cursor(direction, end);
-        // What a filter looks at is still to be read.
-        if self.current.mode != Mode::Filter {
-            self.bytes_read = self.bytes_read.saturating_add(end - position);
-        }
+        self.mark_read(stretch);
         Ok(())
     }
 
-    /// Appends bytes at `offset` to `out`, at most `max`, up to the end of the fragment that holds it.
+    /// What [`View::peek`] would give, for a reader that has to make room for it first: [`View::pieces`] are the
+    /// bytes, until something else is asked of the view, and [`View::mark_read`] moves the position.
     ///
     /// # Errors
     ///
-    /// [`Refusal::NoFlow`], [`Refusal::NotBuffered`], [`Refusal::NoData`].
+    /// [`PeekError`].
+    pub fn next_stretch(&mut self, direction: Direction, max: u32) -> Result<Stretch, PeekError> {
+        let (stream, attachment) = self.reader(direction)?;
+        let offset = self.position(stream, attachment, direction);
+        let held_from = self.held_from(stream, attachment, direction);
+        if offset < held_from {
+            self.move_cursor(direction, held_from);
+            return Err(PeekError::Missed(held_from - offset));
+        }
+        let pieces = self.held(stream, direction, offset, usize::try_from(max).unwrap_or(usize::MAX));
+        Ok(Stretch { direction, offset, len: total(pieces) })
+    }
+
+    /// The bytes of a stretch, one piece behind the other; any of them may be empty.
+    #[must_use]
+    pub fn pieces(&self, stretch: Stretch) -> [&[u8]; 3] {
+        let Stretch { direction, offset, len } = stretch;
+        self.reader(direction).map_or([&[]; 3], |(stream, _)| self.held(stream, direction, offset, len))
+    }
+
+    /// Moves the current monitor's position behind a stretch, except in a filter.
+    pub fn mark_read(&mut self, stretch: Stretch) {
+        let Stretch { direction, offset, len } = stretch;
+        self.move_cursor(direction, offset.saturating_add(len as u64));
+        // What a filter looks at is still to be read.
+        if self.current.mode != Mode::Filter {
+            self.bytes_read = self.bytes_read.saturating_add(len as u64);
+        }
+    }
+
+    /// Appends [`View::pieces_at`] to `out`.
+    ///
+    /// # Errors
+    ///
+    /// As there.
     pub fn peek_at(
         &self,
         direction: Direction,
@@ -71,19 +116,28 @@ impl View {
         max: u32,
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
+        self.pieces_at(direction, offset, max)?.into_iter().for_each(|piece| out.extend_from_slice(piece));
+        Ok(())
+    }
+
+    /// Bytes at `offset`, at most `max`, up to the end of the fragment that holds it: one piece behind the other, any
+    /// of which may be empty.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoFlow`], [`Refusal::NotBuffered`], [`Refusal::NoData`].
+    pub fn pieces_at(&self, direction: Direction, offset: u64, max: u32) -> Result<[&[u8]; 3], Refusal> {
         let (stream, attachment) = self.reader(direction)?;
         if offset < self.held_from(stream, attachment, direction) {
             return Err(Refusal::NoData);
         }
-        let before = out.len();
         let max = usize::try_from(max).unwrap_or(usize::MAX);
-        for piece in self.held(stream, direction, offset, max) {
-            out.extend_from_slice(piece);
+        let in_order = self.held(stream, direction, offset, max);
+        if total(in_order) > 0 || max == 0 {
+            return Ok(in_order);
         }
-        if out.len() == before {
-            out.extend_from_slice(stream.ahead().map_or(&[], |ahead| ahead.read(offset, max)));
-        }
-        if out.len() == before && max > 0 { Err(Refusal::NoData) } else { Ok(()) }
+        let ahead = stream.ahead().map_or(&[][..], |ahead| ahead.read(offset, max));
+        if ahead.is_empty() { Err(Refusal::NoData) } else { Ok([ahead, &[], &[]]) }
     }
 
     /// Appends (offset, length) of what is held to `out`, ascending.
@@ -223,6 +277,11 @@ impl View {
         let attachment = flow.attachments.get(position).ok_or(Refusal::NoFlow)?;
         Ok((flow.stream(direction), attachment))
     }
+}
+
+/// Bytes of all pieces.
+fn total(pieces: [&[u8]; 3]) -> usize {
+    pieces.into_iter().fold(0, |sum, piece| sum.saturating_add(piece.len()))
 }
 
 /// The part of a run, as offset and length, that lies behind `from`.
