@@ -44,6 +44,7 @@ impl Engine {
             let mut due = std::mem::take(&mut self.due);
             let reached = self.wheel.advance(now, &mut due);
             for index in due.drain(..) {
+                self.take_back_loans(index);
                 self.run_timers_before(index, reached, handler);
                 if let Some(flow) = self.view.flows.get_mut(index) {
                     flow.deadline = Nanos::NEVER;
@@ -69,6 +70,7 @@ impl Engine {
     fn run_timers(&mut self, now: Nanos, handler: &mut dyn Handler) {
         while let Some(timer) = self.view.timers.pop_due(now) {
             self.view.clock = self.view.clock.max(timer.deadline);
+            self.take_back_all_loans();
             self.view.enter_outside(timer.tenant, Mode::Timer);
             let result =
                 handler.timer(timer.tenant, timer.number, timer.argument, timer.deadline, &mut self.view);

@@ -22,6 +22,14 @@ impl Engine {
         };
         match self.view.flows.get(index) {
             Some(flow) if flow.interest & interest != 0 => {
+                let flow = match self.view.later.lent.is_empty() {
+                    true => flow,
+                    false => {
+                        self.take_back_loans(index);
+                        let Some(flow) = self.view.flows.get(index) else { return };
+                        flow
+                    }
+                };
                 let mut call = EventCall::default();
                 match pass.sole(&self.view, (index, flow), interest, &mut call) {
                     Some(sole) => self.run_sole(pass, &sole, &call, handler),
@@ -43,6 +51,9 @@ impl Engine {
     /// Runs a pass that calls one handler.
     #[inline]
     fn run_sole(&mut self, pass: &Pass<'_>, sole: &Sole, call: &EventCall, handler: &mut dyn Handler) {
+        if sole.is_deferred {
+            return pass.put_off_sole(sole, call, &mut self.view);
+        }
         self.counters.callbacks += 1;
         match pass.call_sole(sole, call, &mut self.view, handler) {
             Ok(verdict) if verdict & VERDICT_DROP != 0 => self.drop_packet(sole.tenant),

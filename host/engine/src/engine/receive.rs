@@ -77,6 +77,8 @@ impl Engine {
         {
             let sight = Sight::of_stand_in(slot, &datagram, whole, &self.config, &self.view.flows);
             self.receive_datagram(&sight, handler);
+            // What is lent lies in the datagram, whose place the fragment takes again.
+            self.take_back_all_loans();
         }
         self.uncover();
     }

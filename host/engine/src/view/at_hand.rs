@@ -44,6 +44,7 @@ impl View {
                 // What has gone in the middle of the burst was told then.
                 let Some(index) = self.flows.resolve(id) else { continue };
                 flow = Some((index, position));
+                self.loan = self.later.loan_of(id, Place(call.place).direction());
             }
             if !self.enter_put_off(tenant, flow, &mut call) {
                 continue;
@@ -88,12 +89,19 @@ impl View {
         let room = BURST_ARENA_BYTES.saturating_sub(burst.arena.len()).min(wanted);
         // Nothing that it refuses can be: there is something to read.
         let _ = self.peek(direction, u32::try_from(room).unwrap_or(u32::MAX), &mut burst.arena);
+        if self.loan.is_some()
+            && let Ok(flow) = self.flow()
+            && flow.has_read_all(direction)
+            && let Some(id) = FlowId::from_number(call.flow)
+        {
+            self.later.end_loan(id, direction);
+        }
         if room < wanted { Room::Full } else { Room::More }
     }
 
     /// Ends what `enter_put_off` began.
     pub(crate) fn leave_put_off(&mut self) {
-        self.horizon = None;
+        (self.horizon, self.loan) = (None, None);
         self.leave();
     }
 

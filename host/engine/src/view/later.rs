@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use hashbrown::HashMap;
 
-use super::View;
+use super::{Loan, View};
 use crate::Direction;
 use crate::event::{EventBurst, EventCall, EventKind, Hook, Place, Raised, TenantId};
 use crate::flow::{FlowId, Ready};
@@ -110,6 +110,10 @@ pub(crate) struct Later {
     pub(crate) ready: Vec<Queues>,
     /// Flows that have ended and whose bytes are kept until they are told.
     pub(crate) held: Vec<FlowId>,
+    /// Bytes that stay in their packets until a call brings them: at most one run of each direction of a flow.
+    pub(crate) lent: Vec<(FlowId, Loan)>,
+    /// Whether bytes come with an event that was put off since a stream has moved on.
+    pub(crate) awaits_bytes: bool,
 }
 
 impl Later {
@@ -122,7 +126,31 @@ impl Later {
             data: HashMap::with_hasher(hasher),
             ready: Vec::new(),
             held: Vec::new(),
+            lent: Vec::new(),
+            awaits_bytes: false,
         }
+    }
+
+    /// Notes bytes that stay in their packet.
+    pub(crate) fn lend(&mut self, flow: FlowId, loan: Loan) {
+        self.lent.push((flow, loan));
+    }
+
+    /// What is lent of a stream.
+    pub(crate) fn loan_of(&self, flow: FlowId, direction: Direction) -> Option<Loan> {
+        let of_stream = |(id, loan): &&(FlowId, Loan)| *id == flow && loan.direction == direction;
+        self.lent.iter().find(of_stream).map(|(_, loan)| *loan)
+    }
+
+    /// Ends a loan of a flow.
+    pub(crate) fn take_loan(&mut self, flow: FlowId) -> Option<Loan> {
+        let place = self.lent.iter().position(|(id, _)| *id == flow)?;
+        Some(self.lent.swap_remove(place).1)
+    }
+
+    /// Ends the loan of a stream that every reader has had.
+    pub(crate) fn end_loan(&mut self, flow: FlowId, direction: Direction) {
+        self.lent.retain(|(id, loan)| *id != flow || loan.direction != direction);
     }
 
     /// The calls, taken out.
@@ -177,6 +205,8 @@ impl View {
             None => (None, 0),
         };
         let is_data = call.kind == EventKind::NewData.number();
+        self.later.awaits_bytes |=
+            is_data && self.events().is_some_and(|events| events.takes_bursts() && events.brings(call.id));
         let key = (call.flow, call.id, call.event, Place(call.place).direction());
         let Later { put_off, data, .. } = &mut self.later;
         let earlier = if is_data { data.get(&key).copied() } else { None };

@@ -64,9 +64,11 @@ pub(crate) enum Mode {
     Stop,
 }
 
-/// Bytes that are readable but lie in the packet, not in a buffer.
+/// Bytes that are readable but lie in a packet of the burst, not in a buffer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Loan {
+    /// The packet.
+    pub(crate) slot: usize,
     /// Whose stream they continue.
     pub(crate) direction: Direction,
     /// Stream offset of the first.
@@ -75,6 +77,15 @@ pub(crate) struct Loan {
     pub(crate) frame_offset: usize,
     /// How many.
     pub(crate) len: usize,
+}
+
+impl Loan {
+    /// The bytes.
+    #[inline]
+    pub(crate) fn bytes_in<'b>(&self, burst: Option<&'b dyn Burst>) -> Option<&'b [u8]> {
+        let bytes = burst?.packet(self.slot)?.bytes.get(self.frame_offset..)?;
+        Some(bytes.get(..self.len).unwrap_or(bytes))
+    }
 }
 
 /// For whom a call is.
@@ -188,7 +199,7 @@ impl View {
     ) -> bool {
         self.enter(tenant, flow);
         if flow.is_some() && self.attachment().is_none_or(Attachment::is_done) {
-            self.leave();
+            self.leave_put_off();
             return false;
         }
         self.horizon = Later::horizon(call);

@@ -61,11 +61,17 @@ impl View {
     ///
     /// [`PeekError`].
     pub fn peek(&mut self, direction: Direction, max: u32, out: &mut Vec<u8>) -> Result<(), PeekError> {
-        let stretch = self.next_stretch(direction, max)?;
-        for piece in self.pieces(stretch) {
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        let (stream, offset) = match self.next_unread(direction) {
+            Ok(next) => next,
+            Err(error) => return Err(self.step_over_missed(direction, error)),
+        };
+        let mut len = 0usize;
+        for piece in self.held(stream, direction, offset, max) {
             out.extend_from_slice(piece);
+            len = len.saturating_add(piece.len());
         }
-        self.mark_read(stretch);
+        self.mark_read(Stretch { direction, offset, len });
         Ok(())
     }
 
@@ -76,18 +82,39 @@ impl View {
     ///
     /// [`PeekError`].
     pub fn next_stretch(&mut self, direction: Direction, max: u32) -> Result<Stretch, PeekError> {
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        match self.next_unread(direction) {
+            Ok((stream, offset)) => {
+                let pieces = self.held(stream, direction, offset, max);
+                Ok(Stretch { direction, offset, len: total(pieces) })
+            }
+            Err(error) => Err(self.step_over_missed(direction, error)),
+        }
+    }
+
+    /// Where the current monitor reads on.
+    #[inline]
+    pub(super) fn next_unread(&self, direction: Direction) -> Result<(&Stream, u64), PeekError> {
         let (stream, attachment) = self.reader(direction)?;
         let offset = self.position(stream, attachment, direction);
         let held_from = self.held_from(stream, attachment, direction);
-        if offset < held_from {
+        if offset < held_from { Err(PeekError::Missed(held_from - offset)) } else { Ok((stream, offset)) }
+    }
+
+    /// A monitor that is told what it missed stands behind it.
+    #[cold]
+    pub(super) fn step_over_missed(&mut self, direction: Direction, error: PeekError) -> PeekError {
+        if let PeekError::Missed(_) = error
+            && let Ok((stream, attachment)) = self.reader(direction)
+        {
+            let held_from = self.held_from(stream, attachment, direction);
             self.move_cursor(direction, held_from);
-            return Err(PeekError::Missed(held_from - offset));
         }
-        let pieces = self.held(stream, direction, offset, usize::try_from(max).unwrap_or(usize::MAX));
-        Ok(Stretch { direction, offset, len: total(pieces) })
+        error
     }
 
     /// The bytes of a stretch, one piece behind the other; any of them may be empty.
+    #[inline]
     #[must_use]
     pub fn pieces(&self, stretch: Stretch) -> [&[u8]; 3] {
         let Stretch { direction, offset, len } = stretch;
@@ -95,6 +122,7 @@ impl View {
     }
 
     /// Moves the current monitor's position behind a stretch, except in a filter.
+    #[inline]
     pub fn mark_read(&mut self, stretch: Stretch) {
         let Stretch { direction, offset, len } = stretch;
         self.move_cursor(direction, offset.saturating_add(len as u64));
@@ -251,9 +279,7 @@ impl View {
     fn lent(&self, direction: Direction, offset: u64, max: usize) -> &[u8] {
         let Some(loan) = self.loan_of(direction) else { return &[] };
         let Some(skip) = offset.checked_sub(loan.offset) else { return &[] };
-        let frame = self.packet.as_ref().and_then(|packet| self.frame(packet.slot));
-        let lent = frame.and_then(|frame| frame.bytes.get(loan.frame_offset..)).unwrap_or(&[]);
-        let lent = lent.get(..loan.len).unwrap_or(lent);
+        let lent = loan.bytes_in(self.burst.as_deref()).unwrap_or(&[]);
         let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(lent.len());
         lent.get(skip..skip.saturating_add(max).min(lent.len())).unwrap_or(&[])
     }
