@@ -44,7 +44,6 @@ impl Engine {
             let mut due = std::mem::take(&mut self.due);
             let reached = self.wheel.advance(now, &mut due);
             for index in due.drain(..) {
-                self.take_back_loans(index);
                 self.run_timers_before(index, reached, handler);
                 if let Some(flow) = self.view.flows.get_mut(index) {
                     flow.deadline = Nanos::NEVER;

@@ -13,7 +13,6 @@ impl Engine {
         if self.view.flows.get(index).is_none_or(|flow| flow.end.is_some()) {
             return;
         }
-        self.take_back_loans(index);
         for direction in Direction::BOTH {
             self.infer_lost_fin(index, direction);
             if self.view.flows.get(index).is_some_and(|flow| flow.stream(direction).is_caught_up()) {

@@ -21,24 +21,35 @@ impl Engine {
             return;
         };
         match self.view.flows.get(index) {
-            Some(flow) if flow.interest & interest != 0 => {
-                let flow = match self.view.later.lent.is_empty() {
-                    true => flow,
-                    false => {
-                        self.take_back_loans(index);
-                        let Some(flow) = self.view.flows.get(index) else { return };
-                        flow
-                    }
-                };
-                let mut call = EventCall::default();
-                match pass.sole(&self.view, (index, flow), interest, &mut call) {
-                    Some(sole) => self.run_sole(pass, &sole, &call, handler),
-                    None => self.run_whole(pass, interest, handler),
-                }
-            }
+            Some(flow) if flow.interest & interest != 0 => self.run_heard(pass, index, interest, handler),
             // Nobody wants to know: most packets end here.
             Some(_) | None => {}
         }
+    }
+
+    /// Runs a pass of a flow of which somebody wants to know.
+    #[inline]
+    fn run_heard(&mut self, pass: &Pass<'_>, index: u32, interest: u32, handler: &mut dyn Handler) {
+        let mut call = EventCall::default();
+        let mut sole = self.sole(pass, index, interest, &mut call);
+        if let Some(sole) = sole.as_ref().filter(|sole| sole.is_deferred) {
+            return pass.put_off_sole(sole, &call, &mut self.view);
+        }
+        if self.take_back_loans(index) {
+            // More is readable than was.
+            call = EventCall::default();
+            sole = self.sole(pass, index, interest, &mut call);
+        }
+        match sole {
+            Some(sole) => self.run_sole(pass, &sole, &call, handler),
+            None => self.run_whole(pass, interest, handler),
+        }
+    }
+
+    /// The only monitor that a pass of a flow comes to; see [`Pass::sole`].
+    #[inline]
+    fn sole(&self, pass: &Pass<'_>, index: u32, interest: u32, call: &mut EventCall) -> Option<Sole> {
+        pass.sole(&self.view, (index, self.view.flows.get(index)?), interest, call)
     }
 
     /// Counts what has happened; gives the bit of what handlers want to know it.
@@ -51,9 +62,6 @@ impl Engine {
     /// Runs a pass that calls one handler.
     #[inline]
     fn run_sole(&mut self, pass: &Pass<'_>, sole: &Sole, call: &EventCall, handler: &mut dyn Handler) {
-        if sole.is_deferred {
-            return pass.put_off_sole(sole, call, &mut self.view);
-        }
         self.counters.callbacks += 1;
         match pass.call_sole(sole, call, &mut self.view, handler) {
             Ok(verdict) if verdict & VERDICT_DROP != 0 => self.drop_packet(sole.tenant),

@@ -131,7 +131,6 @@ impl Engine {
     #[inline]
     fn continue_stream(&mut self, segment: &Segment<'_>, handler: &mut dyn Handler) {
         let Segment { index, sender, tcp, .. } = *segment;
-        self.take_back_loans(index);
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let len = u64::from(tcp.payload_len);
         let stream = flow.stream_mut(sender.sends());

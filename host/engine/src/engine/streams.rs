@@ -343,10 +343,15 @@ impl Engine {
         let loan = self.view.loan.take();
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         flow.step_over_gaps(direction);
-        self.raise_floors(index, direction, loan);
-        if !self.leave_lent(index, loan) {
-            self.keep_wanted(index, direction, loan);
+        if let (Some((id, all)), Some(loan)) = (self.lendable(index, loan), loan) {
+            self.raise_floors(index, direction, Some(all));
+            self.view.later.lend(id, loan);
+            return;
         }
+        // Nothing, if the stream goes on: what continues it was lendable as well.
+        self.take_back_loans(index);
+        self.raise_floors(index, direction, loan);
+        self.keep_wanted(index, direction, loan);
     }
 
     /// Stores what is lent, if somebody wants it, and forgets what nobody wants.

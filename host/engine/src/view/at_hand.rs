@@ -1,6 +1,6 @@
 //! The events of one call of `burst`: gathered before it, selected by number during it.
 
-use super::{Later, Mode, PutOff, View};
+use super::{Later, Loan, Mode, PutOff, View};
 use crate::event::{EventBurst, EventCall, EventKind, Place, TenantId};
 use crate::flow::FlowId;
 use crate::limits::{BURST_ARENA_BYTES, EVENTS_PER_BURST};
@@ -44,11 +44,12 @@ impl View {
                 // What has gone in the middle of the burst was told then.
                 let Some(index) = self.flows.resolve(id) else { continue };
                 flow = Some((index, position));
-                self.loan = self.later.loan_of(id, Place(call.place).direction());
+                self.loan = self.later.loans_of(id, Place(call.place).direction()).next();
             }
             if !self.enter_put_off(tenant, flow, &mut call) {
                 continue;
             }
+            self.count_lent(&mut call);
             if !burst.is_empty() && self.wanted_of(&call) > BURST_ARENA_BYTES - burst.arena.len() {
                 self.leave_put_off();
                 return place;
@@ -65,6 +66,21 @@ impl View {
             }
         }
         calls.len()
+    }
+
+    /// Counts as readable all that is lent of a stream: nothing of it is kept then.
+    fn count_lent(&self, call: &mut EventCall) {
+        let (Some(first), Some(id)) = (self.loan, FlowId::from_number(call.flow)) else { return };
+        let direction = first.direction;
+        let Ok((stream, attachment)) = self.reader(direction) else { return };
+        let position = self.position(stream, attachment, direction);
+        let from = position.max(self.held_from(stream, attachment, direction));
+        let until = self.horizon(direction);
+        let lens = self.later.loans_of(id, direction).map(|loan| {
+            let end = loan.offset.saturating_add(loan.len as u64).min(until);
+            end.saturating_sub(loan.offset.max(from))
+        });
+        call.readable = u32::try_from(lens.fold(0, u64::saturating_add)).unwrap_or(u32::MAX);
     }
 
     /// Bytes that are to come with an event.
@@ -87,16 +103,33 @@ impl View {
             return Room::Full;
         }
         let room = BURST_ARENA_BYTES.saturating_sub(burst.arena.len()).min(wanted);
-        // Nothing that it refuses can be: there is something to read.
-        let _ = self.peek(direction, u32::try_from(room).unwrap_or(u32::MAX), &mut burst.arena);
-        if self.loan.is_some()
-            && let Ok(flow) = self.flow()
-            && flow.has_read_all(direction)
-            && let Some(id) = FlowId::from_number(call.flow)
-        {
-            self.later.end_loan(id, direction);
+        let end = burst.arena.len().saturating_add(room);
+        self.peek_up_to(end, direction, &mut burst.arena);
+        if let (Some(_), Some(id)) = (self.loan, FlowId::from_number(call.flow)) {
+            self.peek_lent(id, end, direction, &mut burst.arena);
         }
         if room < wanted { Room::Full } else { Room::More }
+    }
+
+    /// Reads on in the packets behind the first one of which a stream's bytes are lent.
+    fn peek_lent(&mut self, id: FlowId, end: usize, direction: Direction, arena: &mut Vec<u8>) {
+        for place in 1.. {
+            let next = self.later.loans_of(id, direction).nth(place);
+            let is_at_hand = |loan: &Loan| loan.offset < self.horizon(direction) && arena.len() < end;
+            let Some(next) = next.filter(is_at_hand) else { break };
+            self.loan = Some(next);
+            self.peek_up_to(end, direction, arena);
+        }
+        if self.flow().is_ok_and(|flow| flow.has_read_all(direction)) {
+            self.later.end_loans(id, direction);
+        }
+    }
+
+    /// Reads until the arena is `end` bytes long.
+    fn peek_up_to(&mut self, end: usize, direction: Direction, arena: &mut Vec<u8>) {
+        let room = end.saturating_sub(arena.len());
+        // Nothing that it refuses can be: there is something to read.
+        let _ = self.peek(direction, u32::try_from(room).unwrap_or(u32::MAX), arena);
     }
 
     /// Ends what `enter_put_off` began.

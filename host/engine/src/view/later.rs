@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 use super::{Loan, View};
 use crate::Direction;
@@ -110,7 +111,7 @@ pub(crate) struct Later {
     pub(crate) ready: Vec<Queues>,
     /// Flows that have ended and whose bytes are kept until they are told.
     pub(crate) held: Vec<FlowId>,
-    /// Bytes that stay in their packets until a call brings them: at most one run of each direction of a flow.
+    /// Bytes that stay in their packets until a call brings them; those of a stream follow one another.
     pub(crate) lent: Vec<(FlowId, Loan)>,
     /// Whether bytes come with an event that was put off since a stream has moved on.
     pub(crate) awaits_bytes: bool,
@@ -136,20 +137,21 @@ impl Later {
         self.lent.push((flow, loan));
     }
 
-    /// What is lent of a stream.
-    pub(crate) fn loan_of(&self, flow: FlowId, direction: Direction) -> Option<Loan> {
-        let of_stream = |(id, loan): &&(FlowId, Loan)| *id == flow && loan.direction == direction;
-        self.lent.iter().find(of_stream).map(|(_, loan)| *loan)
+    /// What is lent of a stream, in order.
+    pub(crate) fn loans_of(&self, flow: FlowId, direction: Direction) -> impl Iterator<Item = Loan> {
+        let of_stream = move |(id, loan): &&(FlowId, Loan)| *id == flow && loan.direction == direction;
+        self.lent.iter().filter(of_stream).map(|(_, loan)| *loan)
     }
 
-    /// Ends a loan of a flow.
-    pub(crate) fn take_loan(&mut self, flow: FlowId) -> Option<Loan> {
-        let place = self.lent.iter().position(|(id, _)| *id == flow)?;
-        Some(self.lent.swap_remove(place).1)
+    /// Ends the loans of a flow.
+    pub(crate) fn take_loans(&mut self, flow: FlowId) -> SmallVec<[Loan; 4]> {
+        let taken = self.lent.iter().filter(|(id, _)| *id == flow).map(|(_, loan)| *loan).collect();
+        self.lent.retain(|(id, _)| *id != flow);
+        taken
     }
 
-    /// Ends the loan of a stream that every reader has had.
-    pub(crate) fn end_loan(&mut self, flow: FlowId, direction: Direction) {
+    /// Ends the loans of a stream that every reader has had.
+    pub(crate) fn end_loans(&mut self, flow: FlowId, direction: Direction) {
         self.lent.retain(|(id, loan)| *id != flow || loan.direction != direction);
     }
 
