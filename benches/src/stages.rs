@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sluice_engine::event::Definitions;
 use sluice_engine::flow::{Flow, FlowKey, FlowTable};
 use sluice_engine::{Config, Nanos};
-use sluice_wire::{ChecksumStatus, Headers, LinkType, ipv4_header_valid, parse, transport_valid};
+use sluice_wire::{ChecksumStatus, Headers, LinkType, parse, segment_valid};
 
 use crate::guest::{GuestError, Lane};
 use crate::pipeline::{RunError, run, run_alone};
@@ -113,8 +113,7 @@ fn in_a_loop(traffic: &Traffic, mut then: impl FnMut(Headers, &[u8])) -> Took {
 }
 
 fn verify(headers: &Headers, frame: &[u8]) -> bool {
-    let header = frame.get(usize::from(headers.ip_offset)..).unwrap_or_default();
-    ipv4_header_valid(header) && transport_valid(headers, frame) == ChecksumStatus::Valid
+    segment_valid(headers, frame) == ChecksumStatus::Valid
 }
 
 /// Parses, verifies, and looks each packet's flow up; unknown ones are put into the table and stay there.

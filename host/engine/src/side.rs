@@ -1,5 +1,7 @@
 //! Who and whereto: `side` names an end host, `direction` a stream. Never one word for both.
 
+use std::hint::select_unpredictable;
+
 /// An end host of a flow and the TCP stack emulated for it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[repr(u8)]
@@ -15,12 +17,11 @@ impl Side {
     pub const BOTH: [Self; 2] = [Self::Client, Self::Server];
 
     /// The peer.
+    #[inline]
     #[must_use]
-    pub const fn other(self) -> Self {
-        match self {
-            Self::Client => Self::Server,
-            Self::Server => Self::Client,
-        }
+    pub fn other(self) -> Self {
+        // Who sends is not to be foretold: a branch on it is wrong for every other packet.
+        select_unpredictable(self == Self::Client, Self::Server, Self::Client)
     }
 
     /// The direction of what this side sends.
@@ -101,7 +102,10 @@ impl Direction {
     /// The side that sends this stream.
     #[must_use]
     pub const fn sender(self) -> Side {
-        self.receiver().other()
+        match self {
+            Self::ToServer => Side::Client,
+            Self::ToClient => Side::Server,
+        }
     }
 
     /// As an index: to-server 0, to-client 1.

@@ -16,6 +16,48 @@ pub enum ChecksumStatus {
     Unverifiable,
 }
 
+/// What the checksums of a parsed frame say about its TCP segment: that of the IPv4 header, if it has one, and that over
+/// the segment. `frame` is what `headers` were parsed from.
+#[inline]
+#[must_use]
+pub fn segment_valid(headers: &Headers, frame: &[u8]) -> ChecksumStatus {
+    if headers.tcp().is_none() {
+        return ChecksumStatus::Unverifiable;
+    }
+    if let Some(status) = plain_valid(headers, frame) {
+        return status;
+    }
+    let header = frame.get(usize::from(headers.ip_offset)..).unwrap_or(&[]);
+    let is_v4 = header.first().is_some_and(|first| first >> 4 == 4);
+    if is_v4 && !ipv4_header_valid(header) {
+        return ChecksumStatus::Invalid;
+    }
+    transport_valid(headers, frame)
+}
+
+/// As [`segment_valid`], of a segment in IPv4 without options of which all was captured; `None` for others.
+///
+/// All of it is read from the frame, where addresses and length lie together.
+#[inline]
+fn plain_valid(headers: &Headers, frame: &[u8]) -> Option<ChecksumStatus> {
+    let datagram = frame.get(usize::from(headers.ip_offset)..)?;
+    let fixed = datagram.first_chunk::<20>().filter(|fixed| fixed[0] == IPV4_NO_OPTIONS)?;
+    if headers.is_carrier_damaged | headers.rerouted {
+        return None;
+    }
+    let segment = datagram.get(20..usize::try_from(headers.ip_total_len).ok()?)?;
+    let addresses: &[u8; 8] = fixed.last_chunk()?;
+    if Sum::default().words(fixed).status() != ChecksumStatus::Valid {
+        return Some(ChecksumStatus::Invalid);
+    }
+    let pseudo_header =
+        Sum::default().words(addresses).protocol_and_len(PROTOCOL_TCP, headers.ip_payload_len());
+    Some(pseudo_header.bytes(segment).status())
+}
+
+/// Version and length of an IPv4 header without options.
+const IPV4_NO_OPTIONS: u8 = 0x45;
+
 /// Whether the IPv4 header that `header` starts with has a correct checksum (RFC 791 section 3.1).
 ///
 /// Bytes behind the header do not matter; a header that is cut or states less than 20 bytes is not valid.
@@ -25,11 +67,11 @@ pub fn ipv4_header_valid(header: &[u8]) -> bool {
     let Some(fixed) = header.first_chunk::<20>() else { return false };
     if fixed[0] & 0x0f == 5 {
         // No options: nothing is to be counted.
-        return Sum::default().words(fixed).fold() == 0xffff;
+        return Sum::default().words(fixed).status() == ChecksumStatus::Valid;
     }
     let len = usize::from(fixed[0] & 0x0f) << 2;
     match header.get(..len) {
-        Some(header) if len >= 20 => Sum::default().bytes(header).fold() == 0xffff,
+        Some(header) if len >= 20 => Sum::default().bytes(header).status() == ChecksumStatus::Valid,
         _ => false,
     }
 }
@@ -95,7 +137,7 @@ pub fn tcp_checksum(source: IpAddress, destination: IpAddress, segment: &[u8]) -
 /// other fields differ in their place only.
 #[inline]
 pub(crate) fn pseudo_header(source: IpAddress, destination: IpAddress, protocol: u8, len: u32) -> Sum {
-    Sum::default().bytes(&source.0).bytes(&destination.0).bytes(&len.to_be_bytes()).bytes(&[0, protocol])
+    Sum::default().bytes(&source.0).bytes(&destination.0).protocol_and_len(protocol, len)
 }
 
 /// A one's complement sum of 16-bit words before it is folded.
@@ -152,6 +194,13 @@ impl Sum {
         Self(sum.0.wrapping_add(halves(last)))
     }
 
+    /// Adds the protocol and length of a pseudo header.
+    #[inline]
+    fn protocol_and_len(self, protocol: u8, len: u32) -> Self {
+        let protocol = u64::from(u16::from_le_bytes([0, protocol]));
+        Self(self.0.wrapping_add(protocol).wrapping_add(u64::from(len.swap_bytes())))
+    }
+
     /// Adds a few bytes.
     #[inline]
     fn words<const LEN: usize>(self, bytes: &[u8; LEN]) -> Self {
@@ -194,7 +243,10 @@ impl Sum {
     /// What a sum over everything, the checksum included, says.
     #[inline]
     fn status(self) -> ChecksumStatus {
-        if self.fold() == 0xffff { ChecksumStatus::Valid } else { ChecksumStatus::Invalid }
+        // To add halves is to take the remainder, and whether that is zero is a multiplication and a compare. A sum of
+        // nothing but zeros is no checksum's.
+        let is_right = self.0 != 0 && self.0.is_multiple_of(0xffff);
+        if is_right { ChecksumStatus::Valid } else { ChecksumStatus::Invalid }
     }
 
     /// The complement of the sum, as a number: what is written big-endian into a header.
@@ -231,10 +283,14 @@ mod tests {
         let bytes: Vec<u8> = (0..300u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
         for len in 0..bytes.len() {
             let expected = naive(&bytes[..len]);
-            assert_eq!(Sum::default().bytes(&bytes[..len]).fold().swap_bytes(), expected, "{len}");
+            let sum = Sum::default().bytes(&bytes[..len]);
+            assert_eq!(sum.fold().swap_bytes(), expected, "{len}");
+            assert_eq!(sum.status() == ChecksumStatus::Valid, expected == 0xffff, "{len}");
         }
         let ones = [0xff; 65_536];
         assert_eq!(Sum::default().bytes(&ones).fold(), 0xffff);
+        assert_eq!(Sum::default().bytes(&ones).status(), ChecksumStatus::Valid);
+        assert_eq!(Sum::default().bytes(&[0; 300]).status(), ChecksumStatus::Invalid);
     }
 
     #[test]
@@ -261,6 +317,46 @@ mod tests {
         let ipv4 = [&source[..], &destination[..], &[0, 6, 0, 20]].concat();
         let mapped = pseudo_header(IpAddress::v4(source), IpAddress::v4(destination), PROTOCOL_TCP, 20);
         assert_eq!(mapped.fold().swap_bytes(), naive(&ipv4));
+    }
+
+    /// What a segment's checksums say by the definition, one after the other.
+    fn apart(headers: &Headers, frame: &[u8]) -> ChecksumStatus {
+        let header = &frame[usize::from(headers.ip_offset)..];
+        let is_right = header[0] >> 4 != 4 || naive(&header[..usize::from(header[0] & 15) * 4]) == 0xffff;
+        if headers.tcp().is_none() || is_right {
+            transport_valid(headers, frame)
+        } else {
+            ChecksumStatus::Invalid
+        }
+    }
+
+    #[test]
+    fn both_checksums_at_once_are_both_of_them_whatever_bit_changes_and_wherever_a_frame_is_cut() {
+        let inner = wrap::tcp(4);
+        let mut long = inner.clone();
+        long[0] = 0x46;
+        long.splice(20..20, [1, 1, 1, 1]);
+        let frames =
+            [ethernet(IPV4, &inner), ethernet(IPV4, &ipv4(4, &inner)), ethernet(IPV4, &long), wrap::tcp(6)];
+        let mut seen = std::collections::HashSet::new();
+        for (link, frame) in [LinkType::Ethernet; 3].into_iter().chain([LinkType::RawIp]).zip(frames) {
+            let mut compare = |frame: &[u8], wire_len: usize| {
+                let Ok(headers) = parse(link, frame, u32::try_from(wire_len).unwrap()) else { return };
+                let status = segment_valid(&headers, frame);
+                assert_eq!(status, apart(&headers, frame), "{frame:02x?}");
+                seen.insert(status);
+            };
+            for bit in 0..frame.len() * 8 {
+                let mut changed = frame.clone();
+                changed[bit / 8] ^= 1 << (bit % 8);
+                compare(&changed, frame.len());
+            }
+            for cut in 0..=frame.len() {
+                compare(&frame[..cut], frame.len());
+                compare(&[&frame[..cut], &[0; 7]].concat(), frame.len() + 7);
+            }
+        }
+        assert_eq!(seen.len(), 3, "valid, invalid and unverifiable ones");
     }
 
     #[test]

@@ -45,7 +45,7 @@ mod wrap;
 
 pub use address::IpAddress;
 pub use build::Segment;
-pub use checksum::{ChecksumStatus, ipv4_header_valid, transport_valid};
+pub use checksum::{ChecksumStatus, ipv4_header_valid, segment_valid, transport_valid};
 pub use encapsulation::{Encapsulation, LAYERS_MAX, MPLS_LABELS_MAX, NO_LABEL, NO_VLAN, VLAN_TAGS_MAX};
 pub use error::ParseError;
 pub use extension::EXTENSION_HEADERS_MAX;

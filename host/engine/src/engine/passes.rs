@@ -8,8 +8,13 @@ use crate::packet::Verdict;
 
 impl Engine {
     /// Runs a pass and does what its handlers asked for.
-    #[inline]
     pub(super) fn run(&mut self, pass: &Pass<'_>, handler: &mut dyn Handler) {
+        self.run_here(pass, handler);
+    }
+
+    /// As [`Engine::run`], as part of the function that calls it: what that knows of the pass is not looked at again.
+    #[inline(always)]
+    pub(super) fn run_here(&mut self, pass: &Pass<'_>, handler: &mut dyn Handler) {
         let interest = match pass.raised {
             [only] => self.count_raised(only, pass.hook),
             several => several.iter().fold(0, |bits, raised| bits | self.count_raised(raised, pass.hook)),
@@ -21,46 +26,55 @@ impl Engine {
             return;
         };
         match self.view.flows.get(index) {
-            Some(flow) if flow.interest & interest != 0 => self.run_heard(pass, index, interest, handler),
+            Some(flow) if flow.interest & interest != 0 => {
+                let mut call = EventCall::default();
+                match pass.sole(&self.view, (index, flow), interest, &mut call) {
+                    Some(sole) if !sole.is_deferred && self.view.later.lent.is_empty() => {
+                        self.run_sole(pass, &sole, &call, handler);
+                    }
+                    sole => {
+                        // A copy: a pass that is lent to others would have to be in memory on the short way too.
+                        let whole = *pass;
+                        self.run_otherwise(&whole, index, interest, sole.as_ref(), &call, handler);
+                    }
+                }
+            }
             // Nobody wants to know: most packets end here.
             Some(_) | None => {}
         }
     }
 
-    /// Runs a pass of a flow of which somebody wants to know.
-    #[inline]
-    fn run_heard(&mut self, pass: &Pass<'_>, index: u32, interest: u32, handler: &mut dyn Handler) {
-        let mut call = EventCall::default();
-        let mut sole = self.sole(pass, index, interest, &mut call);
-        if let Some(sole) = sole.as_ref().filter(|sole| sole.is_deferred) {
-            return pass.put_off_sole(sole, &call, &mut self.view);
-        }
-        if self.take_back_loans(index) {
-            // More is readable than was.
-            call = EventCall::default();
-            sole = self.sole(pass, index, interest, &mut call);
-        }
+    /// Runs a pass of a flow whose handler is called later, that has several, or of which bytes are lent.
+    #[inline(never)]
+    fn run_otherwise(
+        &mut self,
+        pass: &Pass<'_>,
+        index: u32,
+        interest: u32,
+        sole: Option<&Sole>,
+        call: &EventCall,
+        handler: &mut dyn Handler,
+    ) {
         match sole {
-            Some(sole) => self.run_sole(pass, &sole, &call, handler),
-            None => self.run_whole(pass, interest, handler),
+            Some(sole) if sole.is_deferred => pass.put_off_sole(sole, call, &mut self.view),
+            Some(sole) if !self.take_back_loans(index) => self.run_sole(pass, sole, call, handler),
+            // With loans taken back more is readable than the call says.
+            Some(_) | None => {
+                self.take_back_loans(index);
+                self.run_whole(pass, interest, handler);
+            }
         }
-    }
-
-    /// The only monitor that a pass of a flow comes to; see [`Pass::sole`].
-    #[inline]
-    fn sole(&self, pass: &Pass<'_>, index: u32, interest: u32, call: &mut EventCall) -> Option<Sole> {
-        pass.sole(&self.view, (index, self.view.flows.get(index)?), interest, call)
     }
 
     /// Counts what has happened; gives the bit of what handlers want to know it.
-    #[inline]
+    #[inline(always)]
     fn count_raised(&mut self, raised: &Raised, hook: Hook) -> u32 {
         self.counters.events[raised.kind.index()] += 1;
         interest_bit(raised.kind, hook)
     }
 
     /// Runs a pass that calls one handler.
-    #[inline]
+    #[inline(always)]
     fn run_sole(&mut self, pass: &Pass<'_>, sole: &Sole, call: &EventCall, handler: &mut dyn Handler) {
         self.counters.callbacks += 1;
         match pass.call_sole(sole, call, &mut self.view, handler) {
@@ -70,6 +84,7 @@ impl Engine {
         }
     }
 
+    #[inline(never)]
     fn run_whole(&mut self, pass: &Pass<'_>, interest: u32, handler: &mut dyn Handler) {
         let mut wishes = Wishes::default();
         pass.run(interest, &mut self.view, &self.monitors, handler, &mut wishes);

@@ -5,13 +5,15 @@
 //! change only a few things. What is done for it here is what the long way would do, in the same order and with the
 //! same events; anything that is not wholly as expected takes the long way.
 
+use std::hint::select_unpredictable;
+
 use sluice_wire::{TcpFlags, TcpHeader};
 
 use super::Engine;
 use super::segment::Segment;
 use super::sight::Clue;
 use crate::Side;
-use crate::event::{EventKind, Handler, Hook, Raised, interest_bit};
+use crate::event::{EventKind, Handler, Hook, Pass, Raised, interest_bit};
 use crate::flow::{Flow, Observed};
 use crate::reassembly::Level;
 use crate::tcp::{self, Class};
@@ -42,32 +44,31 @@ impl Engine {
         if self.takes_long_way {
             return Err(Some(index));
         }
-        let Some(segment) = self.send_expected(index, clue.sender_is_low, tcp) else {
+        let Some((segment, interest)) = self.send_expected(index, clue.sender_is_low, tcp) else {
             return Err(Some(index));
         };
-        let interest = self.view.flows.get(index).map_or(0, |flow| flow.interest);
         if interest & PACKET_AT_SENDER == 0 {
             self.counters.events[EventKind::PacketIn.index()] += 1;
-        } else if self.raise_expected(&segment, Hook::Sender, handler) {
+        } else if self.raise_at_sender((index, segment.sender), tcp.payload_len, handler) {
             // What was expected is not known any more: the receiver's part goes the long way.
             self.run_receiver(&segment, false, handler);
             self.settle(Some(index), handler);
             self.schedule(index);
             return Ok(());
         }
-        self.hear_expected(&segment, handler);
+        self.hear_expected(segment, handler);
         Ok(())
     }
 
-    /// The sender's part of the expected segment, up to its hook; `None` if it is another segment, and nothing was
-    /// done.
+    /// The sender's part of the expected segment, up to its hook, and who wants to know of it; `None` if it is another
+    /// segment, and nothing was done.
     #[inline]
     fn send_expected<'t>(
         &mut self,
         index: u32,
         sender_is_low: bool,
         tcp: &'t TcpHeader,
-    ) -> Option<Segment<'t>> {
+    ) -> Option<(Segment<'t>, u32)> {
         let view = &mut *self.view;
         let now = view.clock;
         let flow = view.flows.get_mut(index)?;
@@ -82,10 +83,10 @@ impl Engine {
         tcp::send_expected(flow.stack_mut(sender), tcp);
         let ip_len = packet.headers.ip_total_len;
         flow.note_packet(sender, ip_len, tcp.payload_len, now);
-        let segment = Segment { index, sender, tcp, now, class: Class::Accept };
         if let Some(account) = flow.account_mut() {
-            account.observe(&Observed { sender, tcp, ip_len, class: segment.class, now });
+            account.observe(&Observed { sender, tcp, ip_len, class: Class::Accept, now });
         }
+        let interest = flow.interest;
         view.note_link(index, sender);
         self.counters.bytes.seen += u64::from(tcp.payload_len);
         self.counters.packets.tracked += 1;
@@ -93,61 +94,99 @@ impl Engine {
         {
             self.short_segments += 1;
         }
-        Some(segment)
+        Some((Segment { index, sender, tcp, now, class: Class::Accept }, interest))
     }
 
     /// The receiver's part of the expected segment.
     #[inline]
-    fn hear_expected(&mut self, segment: &Segment<'_>, handler: &mut dyn Handler) {
-        let Segment { index, sender, tcp, .. } = *segment;
+    fn hear_expected(&mut self, segment: Segment<'_>, handler: &mut dyn Handler) {
+        let Segment { index, sender, tcp, .. } = segment;
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         tcp::hear_expected(flow, sender, tcp);
-        if flow.account().is_some() {
-            self.arrive(index, sender, tcp, segment.class);
+        // A handler of the pass before may have changed the interest.
+        if flow.account().is_some() || flow.interest & PACKET_AT_RECEIVER != 0 {
+            return self.hear_aloud(segment, handler);
         }
-        // A handler of the pass before may have changed it.
+        self.counters.events[EventKind::PacketIn.index()] += 1;
+        // Data and ACKs take turns: what nobody reads is counted without a branch that asks which it is.
+        let (offset, level) = continue_stream(flow, sender, tcp.payload_len);
+        let has_payload = tcp.payload_len > 0;
+        self.counters.bytes.delivered += u64::from(tcp.payload_len);
+        if level == Level::Full && has_payload {
+            return self.tell_continued(segment, offset, handler);
+        }
+        self.counters.events[EventKind::NewData.index()] += u64::from(has_payload);
+    }
+
+    /// The rest of the receiver's part where somebody wants to know of the packet there.
+    #[inline(never)]
+    fn hear_aloud(&mut self, segment: Segment<'_>, handler: &mut dyn Handler) {
+        let Segment { index, sender, tcp, .. } = segment;
+        self.arrive(index, sender, tcp, segment.class);
         let interest = self.view.flows.get(index).map_or(0, |flow| flow.interest);
         if interest & PACKET_AT_RECEIVER == 0 {
             self.counters.events[EventKind::PacketIn.index()] += 1;
         } else {
-            self.raise_expected(segment, Hook::Receiver, handler);
+            self.raise_packet_at((index, sender), Hook::Receiver, tcp.payload_len, handler);
         }
-        if tcp.payload_len > 0 {
-            self.continue_stream(segment, handler);
+        let Some(flow) = self.view.flows.get_mut(index).filter(|_| tcp.payload_len > 0) else { return };
+        self.counters.bytes.delivered += u64::from(tcp.payload_len);
+        let (offset, level) = continue_stream(flow, sender, tcp.payload_len);
+        if level == Level::Full {
+            return self.tell_continued(segment, offset, handler);
         }
+        self.counters.events[EventKind::NewData.index()] += 1;
+    }
+
+    /// Raises the packet at its sender's stack; true if that has changed what is done for some flow.
+    #[inline(never)]
+    fn raise_at_sender(&mut self, flow: (u32, Side), length: u32, handler: &mut dyn Handler) -> bool {
+        self.raise_packet_at(flow, Hook::Sender, length, handler)
     }
 
     /// Raises the packet at a hook; true if that has changed what is done for some flow.
-    #[inline]
-    fn raise_expected(&mut self, segment: &Segment<'_>, hook: Hook, handler: &mut dyn Handler) -> bool {
+    #[inline(always)]
+    fn raise_packet_at(
+        &mut self,
+        (index, sender): (u32, Side),
+        hook: Hook,
+        length: u32,
+        handler: &mut dyn Handler,
+    ) -> bool {
         let offset = self.view.packet.as_ref().map_or(0, |packet| packet.offset);
-        let raised =
-            [Raised { kind: EventKind::PacketIn, offset, length: segment.tcp.payload_len, reason: 0 }];
-        self.run(&segment.pass(hook, None, &raised), handler);
-        self.settle(Some(segment.index), handler)
+        let raised = Raised { kind: EventKind::PacketIn, offset, length, reason: 0 };
+        self.raise_one((index, sender), hook, &[raised], handler);
+        self.settle(Some(index), handler)
     }
 
-    /// Payload that continues a stream in which nothing is missing.
-    #[inline]
-    fn continue_stream(&mut self, segment: &Segment<'_>, handler: &mut dyn Handler) {
-        let Segment { index, sender, tcp, .. } = *segment;
-        let Some(flow) = self.view.flows.get_mut(index) else { return };
-        let len = u64::from(tcp.payload_len);
-        let stream = flow.stream_mut(sender.sends());
-        let (offset, level) = (stream.next(), stream.level);
-        stream.advance(len);
-        self.counters.bytes.delivered += len;
-        if level == Level::Full {
-            self.tell_continued(segment, offset, handler);
-            self.settle(Some(index), handler);
-        } else {
-            self.counters.events[EventKind::NewData.index()] += 1;
-        }
+    /// Runs the pass for one thing that has happened to a flow. As part of the function that calls it: most of a pass
+    /// is known where kind and hook are.
+    #[inline(always)]
+    fn raise_one(
+        &mut self,
+        (index, sender): (u32, Side),
+        hook: Hook,
+        raised: &[Raised; 1],
+        handler: &mut dyn Handler,
+    ) {
+        let side = if hook == Hook::Receiver { sender.other() } else { sender };
+        let pass = Pass {
+            flow: Some(index),
+            takers: &[],
+            hook,
+            side: Some(side),
+            direction: sender.sends(),
+            time: self.view.clock,
+            state_left: 0,
+            raised,
+        };
+        self.run_here(&pass, handler);
     }
 
     /// Tells the readers of payload that continues a stream at `offset`, and lends it to them.
-    fn tell_continued(&mut self, segment: &Segment<'_>, offset: u64, handler: &mut dyn Handler) {
-        let Segment { index, sender, tcp, now, .. } = *segment;
+    #[inline(never)]
+    fn tell_continued(&mut self, segment: Segment<'_>, offset: u64, handler: &mut dyn Handler) {
+        let Segment { index, sender, tcp, .. } = segment;
         let (direction, len) = (sender.sends(), u64::from(tcp.payload_len));
         let interest = self.view.flows.get(index).map_or(0, |flow| flow.interest);
         let is_heard = interest & interest_bit(EventKind::NewData, Hook::Receiver) != 0;
@@ -163,7 +202,7 @@ impl Engine {
         if is_heard {
             self.view.horizon = Some((direction, offset.saturating_add(len)));
             let raised = Raised { kind: EventKind::NewData, offset, length: tcp.payload_len, reason: 0 };
-            self.raise_in_stream(index, direction, raised, now, handler);
+            self.raise_one((index, sender), Hook::Receiver, &[raised], handler);
             self.view.horizon = None;
         } else {
             self.counters.events[EventKind::NewData.index()] += 1;
@@ -173,7 +212,17 @@ impl Engine {
         } else {
             self.settle_stream(index, direction);
         }
+        self.settle(Some(index), handler);
     }
+}
+
+/// Moves a stream in which nothing is missing on by a payload; gives where that begins, and what is done for the stream.
+#[inline]
+fn continue_stream(flow: &mut Flow, sender: Side, len: u32) -> (u64, Level) {
+    let stream = flow.stream_mut(sender.sends());
+    let offset = stream.next();
+    stream.advance(u64::from(len));
+    (offset, stream.level)
 }
 
 /// Whether a segment changes no more than where both ends stand, of a connection that is steady.
@@ -181,15 +230,14 @@ impl Engine {
 fn is_expected(flow: &Flow, sender: Side, tcp: &TcpHeader) -> bool {
     let (own, peer) = (flow.stack(sender), flow.stack(sender.other()));
     let (sent, heard) = (flow.stream(sender.sends()), flow.stream(sender.other().sends()));
+    let continues =
+        (tcp.captured_len == tcp.payload_len) & sent.is_anchored() & (sent.seq_of(sent.next()) == tcp.seq);
     TcpFlags(tcp.flags.0 & UNEXPECTED.0) == TcpFlags::ACK
         && tcp.seq == own.sent_end
         && peer.acknowledged.before_or_at(tcp.seq)
         && own.acknowledged.before_or_at(tcp.ack)
         && tcp.ack.before_or_at(peer.sent_end)
-        && (tcp.payload_len == 0
-            || tcp.captured_len == tcp.payload_len
-                && sent.is_anchored()
-                && sent.seq_of(sent.next()) == tcp.seq)
+        && select_unpredictable(tcp.payload_len == 0, true, continues)
         && (heard.level != Level::Full
             || !heard.is_anchored()
             || tcp.ack.before_or_at(heard.seq_of(heard.next())))

@@ -203,7 +203,8 @@ impl Engine {
         self.run(&segment.pass(Hook::Sender, left, &raised), handler);
     }
 
-    /// Whether the packet says no more than that it is there, and nobody at the hook wants to know; it is counted then.
+    /// Whether nobody wants to know of what [happens](Engine::raise_packet) at a hook; it is counted then.
+    #[inline]
     fn is_unheard(
         &mut self,
         segment: &Segment<'_>,
@@ -211,11 +212,20 @@ impl Engine {
         is_first: bool,
         left: Option<TcpState>,
     ) -> bool {
-        let interest = interest_bit(EventKind::PacketIn, hook);
-        let is_heard = self.view.flows.get(segment.index).is_some_and(|flow| flow.interest & interest != 0);
-        let is_unheard = !is_heard && !is_first && left.is_none();
-        self.counters.events[EventKind::PacketIn.index()] += u64::from(is_unheard);
-        is_unheard
+        let kinds = [
+            (EventKind::PacketIn, true),
+            (EventKind::ConnStart, is_first),
+            (EventKind::StateChange, left.is_some()),
+        ];
+        let happened = kinds.iter().filter(|(_, happens)| *happens);
+        let interest = happened.fold(0, |bits, (kind, _)| bits | interest_bit(*kind, hook));
+        if self.view.flows.get(segment.index).is_some_and(|flow| flow.interest & interest != 0) {
+            return false;
+        }
+        for (kind, happens) in kinds {
+            self.counters.events[kind.index()] += u64::from(happens);
+        }
+        true
     }
 
     /// The events that both hooks have: the packet, the start, a change of state.

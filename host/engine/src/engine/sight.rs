@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use sluice_wire::{ChecksumStatus, Encapsulation, Headers, ParseError, ipv4_header_valid, transport_valid};
+use sluice_wire::{ChecksumStatus, Encapsulation, Headers, ParseError, segment_valid};
 
 use super::{Checksums, Config, Engine, Networks};
 use crate::flow::{FlowKey, FlowTable};
@@ -166,13 +166,8 @@ impl Engine {
 /// What the checksums of a segment say, that of an IPv4 header included.
 #[inline]
 fn verify(headers: &Headers, frame: &[u8], checksums: Checksums) -> ChecksumStatus {
-    if checksums == Checksums::Ignore || headers.tcp().is_none() {
-        return ChecksumStatus::Unverifiable;
+    match checksums {
+        Checksums::Ignore => ChecksumStatus::Unverifiable,
+        Checksums::Verify => segment_valid(headers, frame),
     }
-    let header = frame.get(usize::from(headers.ip_offset)..).unwrap_or(&[]);
-    let is_v4 = header.first().is_some_and(|first| first >> 4 == 4);
-    if is_v4 && !ipv4_header_valid(header) {
-        return ChecksumStatus::Invalid;
-    }
-    transport_valid(headers, frame)
 }

@@ -63,7 +63,7 @@ impl EventCall {
     }
 
     /// Fills in what a call says about its flow, the one at `index`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn describe(&mut self, index: u32, flow: &Flow) {
         let port = |side| u32::from(flow.endpoint(side).port);
         let state = |side| u32::from(flow.stack(side).state.number());

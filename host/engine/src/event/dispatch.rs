@@ -161,7 +161,7 @@ impl Pass<'_> {
     }
 
     /// Fills in what all calls of this pass have in common.
-    #[inline]
+    #[inline(always)]
     pub(super) fn base(&self, view: &View, flow: Option<(u32, &Flow)>, call: &mut EventCall) {
         let mut place = Place::new(self.hook, self.side, self.direction);
         call.time = self.time.0;

@@ -6,7 +6,6 @@
 //! one shows whether it does.
 
 use super::{EventCall, Faulted, Handler, NodeHandler, Pass, Place, Raised, TenantId, interest_bit, set_of};
-use crate::Direction;
 use crate::flow::{Attachment, Flow};
 use crate::reassembly::Level;
 use crate::view::{View, shown_to};
@@ -29,7 +28,7 @@ pub(crate) struct Sole {
 impl Pass<'_> {
     /// The only monitor that the pass comes to, for the flow at `index`, if the pass calls one handler and does no
     /// more; and in `call` what that is called with.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn sole(
         &self,
         view: &View,
@@ -42,7 +41,7 @@ impl Pass<'_> {
             return None;
         }
         let (handler, raised) = self.sole_handler(view, attachment, interest)?;
-        let levels = Direction::BOTH.map(|direction| attachment.level(direction));
+        let levels = attachment.both_levels();
         let reads = levels[self.direction.index()] == Level::Full;
         let (offset, length) = shown_to(reads.then_some(attachment), raised, self.direction)?;
         self.base(view, Some((index, flow)), call);
@@ -56,7 +55,7 @@ impl Pass<'_> {
     }
 
     /// The only handler, and what it is called for.
-    #[inline]
+    #[inline(always)]
     fn sole_handler(
         &self,
         view: &View,
@@ -88,7 +87,7 @@ impl Pass<'_> {
     }
 
     /// Calls the only handler of the pass; gives its verdict.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn call_sole(
         &self,
         sole: &Sole,

@@ -83,6 +83,14 @@ impl Attachment {
         }
     }
 
+    /// As [`Attachment::level`], of both directions.
+    #[inline]
+    #[must_use]
+    pub fn both_levels(&self) -> [Level; 2] {
+        // Few monitors stop a side.
+        if self.stopped == Sides::NONE { self.levels } else { Direction::BOTH.map(|which| self.level(which)) }
+    }
+
     /// Whether it reads a direction.
     #[inline]
     #[must_use]

@@ -1,5 +1,7 @@
 //! One flow: both emulated stacks, both streams, and who watches.
 
+use std::hint::select_unpredictable;
+
 use sluice_wire::{TcpFlags, TcpHeader};
 use smallvec::SmallVec;
 
@@ -155,9 +157,11 @@ impl Flow {
     }
 
     /// The side that sent a packet, given whether its sender is the key's smaller end.
+    #[inline]
     #[must_use]
-    pub const fn side_of(&self, sender_is_low: bool) -> Side {
-        if self.client_is_low == sender_is_low { Side::Client } else { Side::Server }
+    pub fn side_of(&self, sender_is_low: bool) -> Side {
+        // No processor can foretell it, and all that follows depends on it: as a branch, it is wrong every other time.
+        select_unpredictable(self.client_is_low == sender_is_low, Side::Client, Side::Server)
     }
 
     /// An end of the flow.

@@ -177,7 +177,7 @@ impl View {
     }
 
     /// Begins the call of the only handler of a pass.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter_sole(&mut self, sole: &Sole, event: u32) {
         self.current = Current {
             mode: Mode::Callback,
@@ -231,7 +231,7 @@ impl View {
     }
 
     /// Fills in what a call says to one monitor alone; `reads` says whether that reads the direction.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn suit(&self, call: &mut EventCall, flow: &Flow, attachment: &Attachment, reads: bool) {
         call.user_context = attachment.user_context;
         let direction = Place(call.place).direction();

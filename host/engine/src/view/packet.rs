@@ -32,6 +32,7 @@ pub(crate) struct CurrentPacket {
 
 impl CurrentPacket {
     /// Fills in what a call says about the packet.
+    #[inline(always)]
     pub(crate) fn describe(&self, flow: Option<&Flow>, call: &mut EventCall) {
         call.wire_length = self.wire_len;
         match self.headers.tcp() {
