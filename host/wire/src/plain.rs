@@ -1,8 +1,8 @@
 //! The plain frame: what nearly all of the traffic is, parsed without a look around.
 //!
 //! Ethernet without tags, IPv4 without options, whole, TCP. All that decides is at fixed places, so one look at the
-//! length of the frame is enough for all of it. Options of TCP are nearly always none, or timestamps in their usual layout;
-//! others, which every SYN has, are read apart.
+//! length of the frame is enough for all of it. Options of TCP are nearly always none, or timestamps in their usual
+//! layout; others, which every SYN has, are read apart.
 
 use crate::address::IpAddress;
 use crate::encapsulation::Encapsulation;

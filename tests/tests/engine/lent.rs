@@ -135,6 +135,7 @@ impl Handler for Watcher {
     ) -> Result<u64, Faulted> {
         let low = |word: u64| u32::try_from(word & 0xffff_ffff).unwrap();
         let high = |word: u64| u32::try_from(word >> 32).unwrap();
+        let arena = view.arena(burst).collect::<Vec<_>>().concat();
         for (place, words) in (0..).zip(burst.words.chunks(EVENT_WORDS)) {
             let call = EventCall {
                 id: low(words[0]),
@@ -149,7 +150,7 @@ impl Handler for Watcher {
             view.select_event(place).unwrap();
             let (from, len) = (low(words[11]) as usize, high(words[11]) as usize);
             self.brought += len;
-            self.read(tenant, &call, &burst.arena[from..from + len], view);
+            self.read(tenant, &call, &arena[from..from + len], view);
         }
         Ok(0)
     }

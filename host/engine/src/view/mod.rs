@@ -86,6 +86,12 @@ impl Loan {
         let bytes = burst?.packet(self.slot)?.bytes.get(self.frame_offset..)?;
         Some(bytes.get(..self.len).unwrap_or(bytes))
     }
+
+    /// The bytes from an offset of the stream on, `len` of them.
+    pub(crate) fn part(&self, offset: u64, len: usize) -> Self {
+        let skip = usize::try_from(offset.saturating_sub(self.offset)).unwrap_or(usize::MAX);
+        Self { offset, frame_offset: self.frame_offset.saturating_add(skip), len, ..*self }
+    }
 }
 
 /// For whom a call is.

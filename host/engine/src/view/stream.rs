@@ -41,6 +41,10 @@ pub struct Stretch {
 }
 
 impl Stretch {
+    pub(super) const fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// How many bytes it is.
     #[must_use]
     pub const fn len(&self) -> usize {

@@ -3,6 +3,7 @@
 use wasmtime::{AsContextMut, Caller, Memory, Store, format_err};
 
 use super::lift::align_up;
+use crate::exports::Bytes;
 use crate::host::Host;
 use crate::imports::Ready;
 
@@ -201,16 +202,29 @@ pub(crate) fn lower_list<T: Argument>(store: &mut Store<Host>, items: &[T]) -> w
     T::lower_all(store, items)
 }
 
+/// Brings bytes into the guest as an argument of an export: a pointer and a length.
+///
+/// # Errors
+///
+/// Whatever `cabi_realloc` does.
+pub(crate) fn lower_bytes(store: &mut Store<Host>, bytes: &dyn Bytes) -> wasmtime::Result<(u32, u32)> {
+    let count = bytes.count();
+    let at = realloc::<u8>(&mut *store, count)?;
+    let (area, host) = super::calls::memory(store.data())?.data_and_store_mut(store);
+    let mut rest = room::<u8>(area, at, count)?;
+    bytes.for_each(&host.view, &mut |piece| {
+        if let Some((here, behind)) = std::mem::take(&mut rest).split_at_mut_checked(piece.len()) {
+            here.copy_from_slice(piece);
+            rest = behind;
+        }
+    });
+    Ok((at, u32::try_from(count)?))
+}
+
 /// What lists as arguments of exports are made of.
 pub(crate) trait Argument: Sized {
     /// Brings a list of them into the guest.
     fn lower_all(store: &mut Store<Host>, items: &[Self]) -> wasmtime::Result<(u32, u32)>;
-}
-
-impl Argument for u8 {
-    fn lower_all(store: &mut Store<Host>, items: &[Self]) -> wasmtime::Result<(u32, u32)> {
-        lower_items(store, items)
-    }
 }
 
 impl Argument for u64 {
