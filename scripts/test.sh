@@ -8,6 +8,13 @@ scripts/lint.sh || failed=1
 
 mkdir -p target
 cargo test --workspace --locked --no-fail-fast 2>&1 | tee target/test.log || failed=1
+# The feature needs a library. With the whole workspace selected, wasmtime is not built again for other features.
+if pkg-config --exists libhs; then
+    cargo test --workspace --features sluice-guest/vectorscan --lib --test guest --locked --no-fail-fast 2>&1 |
+        tee -a target/test.log || failed=1
+else
+    echo "test: skipped: the feature vectorscan (pkg-config finds no libhs: apt-get install libvectorscan-dev)"
+fi
 # What guests do apart from calling the host is tested on the host.
 cargo test --workspace --locked --no-fail-fast --manifest-path guests/Cargo.toml --target-dir target/guests-test 2>&1 |
     tee -a target/test.log || failed=1

@@ -27,6 +27,7 @@ mod engine {
     mod kernel_info;
     mod kernel_states;
     mod kernel_truth;
+    mod lent;
     mod levels;
     mod load;
     mod model;

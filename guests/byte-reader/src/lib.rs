@@ -19,7 +19,7 @@ enum Mode {
     /// With the packet that makes it readable.
     #[default]
     Packet,
-    /// Once a burst of packets, all flows in one call: cheaper, and too late to stop the packet alone.
+    /// Once a burst of packets, all flows in one call: fewer calls, and too late to stop the packet alone.
     Burst,
 }
 

@@ -42,6 +42,10 @@ pub const DEFERRED_HANDLERS_PER_TENANT: usize = 4096;
 /// taken to have ended: a burst of fragments behind holes can raise any number of events.
 pub const PUT_OFF_PER_BURST: usize = 4096;
 
+/// Packets of one burst whose bytes stay where they are until its end; of more they are stored. Whoever hands over
+/// bursts of many packets of one flow would have the engine look through a long list for each.
+pub const LOANS_PER_BURST: usize = 64;
+
 /// Events that a tenant which takes them so is told in one call: each has a bit in the answer.
 pub const EVENTS_PER_BURST: usize = 64;
 

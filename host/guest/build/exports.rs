@@ -16,12 +16,13 @@ pub(crate) fn write(world: &World, code: &mut String) -> Result<(), Box<dyn Erro
     direct(world, code)
 }
 
-/// What a call takes: numbers by value, lists by reference.
+/// What a call takes: numbers by value, lists by reference, bytes from where they lie.
 fn params(world: &World, function: &Function) -> Result<String, Box<dyn Error>> {
     let mut params = String::new();
     for param in &function.params {
         let name = snake(&param.name);
         match list_of(world, param.ty) {
+            Some(Type::U8) => write!(params, ", {name}: &dyn crate::exports::Bytes")?,
             Some(inner) => write!(params, ", {name}: &[{}]", owned(world, inner)?)?,
             None => write!(params, ", {name}: {}", owned(world, param.ty)?)?,
         }
@@ -130,11 +131,17 @@ fn component(world: &World, code: &mut String) -> Result<(), Box<dyn Error>> {
         let arguments: String = arguments.iter().map(|argument| format!("{argument}, ")).collect();
         let taken = if function.result.is_some() { "(answer,)" } else { "()" };
         let answer = if function.result.is_some() { "answer" } else { "()" };
+        let bytes = function.params.iter().filter(|param| list_of(world, param.ty) == Some(Type::U8));
+        let collected = bytes.map(|param| {
+            let name = snake(&param.name);
+            format!("let {name} = crate::exports::to_vec({name}, store.data());")
+        });
         writeln!(
             code,
-            "{} {{ {} let {taken} = function.call(&mut *store, ({arguments}))?; Ok({answer}) }}",
+            "{} {{ {} {} let {taken} = function.call(&mut *store, ({arguments}))?; Ok({answer}) }}",
             head(world, function)?,
             found(function),
+            collected.collect::<String>(),
         )?;
     }
     writeln!(code, "}}")?;
@@ -143,7 +150,10 @@ fn component(world: &World, code: &mut String) -> Result<(), Box<dyn Error>> {
 
 fn argument(world: &World, param: &wit_parser::Param) -> String {
     let name = snake(&param.name);
-    if list_of(world, param.ty).is_some() { format!("{name}.to_vec()") } else { name }
+    match list_of(world, param.ty) {
+        Some(Type::U8) | None => name,
+        Some(_) => format!("{name}.to_vec()"),
+    }
 }
 
 fn optional(function: &Function, ty: &str) -> String {
@@ -196,8 +206,9 @@ fn direct(world: &World, code: &mut String) -> Result<(), Box<dyn Error>> {
         let mut flat = String::new();
         for param in &function.params {
             let name = snake(&param.name);
-            if list_of(world, param.ty).is_some() {
-                writeln!(code, "let {name} = abi::lower_list(store, {name})?;")?;
+            if let Some(inner) = list_of(world, param.ty) {
+                let lower = if inner == Type::U8 { "lower_bytes" } else { "lower_list" };
+                writeln!(code, "let {name} = abi::{lower}(store, {name})?;")?;
                 write!(flat, "{name}.0, {name}.1, ")?;
             } else if world.is_in_memory(param.ty) {
                 return Err(

@@ -115,7 +115,7 @@ fn core_function(
     let answer = Answer::of(world, function)?;
     writeln!(code, "{}", call(world, interface, function, "caller.data_mut()", &answer)?)?;
     write!(code, "{}", metered(interface, "caller"))?;
-    writeln!(code, "abi::{}(&mut caller, area, &answer)\n}})?;", answer.for_core())?;
+    writeln!(code, "{}\n}})?;", answer.for_core())?;
     Ok(())
 }
 
@@ -160,34 +160,35 @@ fn core_type(ty: WasmType) -> Result<&'static str, Box<dyn Error>> {
 struct Answer {
     /// `Result<.., ..>` as the host's function gives it, its error converted.
     ty: String,
-    /// Field of `Host` in which the list is that a good answer stands for.
-    list: Option<&'static str>,
+    /// Whether a good answer stands for a list.
+    is_list: bool,
 }
 
 impl Answer {
     fn of(world: &World, function: &Function) -> Result<Self, Box<dyn Error>> {
         let (ok, err) = world.answer(function)?;
-        let (token, list) = match ok.and_then(|ok| list_of(world, ok)) {
-            Some(Type::U8) => ("crate::imports::InBytes".to_owned(), Some("bytes")),
-            Some(Type::U64) => ("crate::imports::InPairs".to_owned(), Some("pairs")),
+        let (token, is_list) = match ok.and_then(|ok| list_of(world, ok)) {
+            Some(Type::U8) => ("crate::imports::InView".to_owned(), true),
+            Some(Type::U64) => ("crate::imports::InPairs".to_owned(), true),
             Some(_) => {
                 return Err(
                     format!("{}: the lanes answer with lists of u8 and u64 only", function.name).into()
                 );
             }
-            None => (side(world, ok)?, None),
+            None => (side(world, ok)?, false),
         };
-        Ok(Self { ty: format!("Result<{token}, {}>", side(world, err)?), list })
+        Ok(Self { ty: format!("Result<{token}, {}>", side(world, err)?), is_list })
     }
 
-    fn for_component(&self) -> String {
-        match self.list {
-            Some(field) => format!("answer.map(|_| std::sync::Arc::clone(&host.{field}))"),
-            None => "answer".to_owned(),
-        }
+    fn for_component(&self) -> &'static str {
+        if self.is_list { "answer.map(|list| crate::imports::Ready::share(list, host))" } else { "answer" }
     }
 
     fn for_core(&self) -> &'static str {
-        if self.list.is_some() { "answer_with_list" } else { "answer" }
+        if self.is_list {
+            "abi::answer_with_list(&mut caller, area, answer)"
+        } else {
+            "abi::answer(&mut caller, area, &answer)"
+        }
     }
 }

@@ -271,9 +271,7 @@ impl Handler for Guests {
         view: &mut Box<View>,
     ) -> Result<u64, Faulted> {
         let report = |view: &View| CallReport::lifecycle(Export::Burst, view);
-        self.enter(tenant, Export::Burst, view, report, |store, lane| {
-            lane.burst(store, &burst.words, &burst.arena)
-        })
+        self.enter(tenant, Export::Burst, view, report, |store, lane| lane.burst(store, &burst.words, burst))
     }
 
     fn timer(

@@ -16,6 +16,7 @@
 
 mod budget;
 mod direct;
+mod exports;
 mod fault;
 mod guests;
 mod host;

@@ -87,7 +87,7 @@ pub enum LoadError {
         expected: &'static str,
     },
     /// It does not fit the direct lane, which was demanded.
-    #[error("does not fit the direct lane: {reason}")]
+    #[error("does not fit the direct lane: {reason}; leave --lane at auto and it runs on the component lane")]
     NotDirect {
         /// What it has or lacks.
         reason: String,

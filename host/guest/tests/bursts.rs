@@ -12,7 +12,7 @@ use crate::worker::Worker;
 
 /// Frames with a time each.
 #[derive(Debug)]
-struct Frames(Vec<Vec<u8>>);
+pub(crate) struct Frames(pub(crate) Vec<Vec<u8>>);
 
 impl Burst for Frames {
     fn len(&self) -> usize {
@@ -30,7 +30,7 @@ impl Burst for Frames {
     }
 }
 
-fn frame(port: u16, seq: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(port: u16, seq: u32, payload: &[u8]) -> Vec<u8> {
     let segment = Segment {
         source_port: port,
         flags: TcpFlags::ACK,

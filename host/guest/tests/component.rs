@@ -22,7 +22,7 @@ pub(crate) const MEMORY: &str = r#"
   (global.set $top (i32.add (global.get $top) (local.get 3))))
 "#;
 
-const EXPORTS: [(&str, &str); 6] = [
+const EXPORTS: [(&str, &str); 7] = [
     ("start", "func(configuration: list<tuple<string, string>>) -> result<_, string>"),
     (
         "filter",
@@ -36,6 +36,7 @@ const EXPORTS: [(&str, &str); 6] = [
     ),
     ("burst", "func(events: list<u64>, arena: list<u8>) -> u64"),
     ("on-timer", "func(timer: u32, argument: u64, time: u64)"),
+    ("on-ready", "func(flows: list<u64>)"),
     ("stop", "func()"),
 ];
 

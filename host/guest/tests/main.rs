@@ -19,6 +19,8 @@ mod loading;
 #[cfg(test)]
 mod matching;
 #[cfg(test)]
+mod moments;
+#[cfg(test)]
 mod shipped;
 #[cfg(test)]
 mod starting;

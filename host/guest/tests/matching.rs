@@ -85,6 +85,27 @@ fn what_cannot_be_compiled_is_refused_with_a_reason() {
     );
 }
 
+#[cfg(feature = "vectorscan")]
+#[test]
+fn expressions_are_compiled_and_found_or_refused_with_a_reason() {
+    let compile = |at: u32| {
+        format!(
+            "(call $compile (i32.const 1040) (i32.const 1) (i32.const {at}) (i32.const 2) (i32.const 64)) {NOTE}"
+        )
+    };
+    // `a+` in "hea": as a digit how many words there are, and where the match ends.
+    let found = "(call $bytes (i32.const 0) (i32.const 1091) (i32.const 3) (i32.const 64))
+        (i32.store8 offset=512 (local.get 2) (i32.add (i32.const 48) (i32.load (i32.const 72))))
+        (i32.store8 offset=513 (local.get 2)
+          (i32.add (i32.const 48) (i32.load offset=20 (i32.load (i32.const 68)))))
+        (local.set 2 (i32.add (local.get 2) (i32.const 2)))";
+    let mut worker = Worker::new();
+    // `a+`, and `+x`, which repeats nothing.
+    assert_eq!(message(&mut worker, &format!("{} {} {found}", compile(1093), compile(1094))), "0N33");
+    let [line] = &worker.lines()[..] else { panic!("{:?}", worker.lines()) };
+    assert!(line.starts_with("g0 error: patterns: "), "{line}");
+}
+
 #[test]
 fn matches_come_by_their_ends_with_where_the_scan_began() {
     // "ushers HE": at 4 `he` and `She`, and nothing of `HE`, for which case counts.

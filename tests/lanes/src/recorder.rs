@@ -87,7 +87,8 @@ impl Handler for Recorder {
         burst: &mut EventBurst,
         view: &mut Box<View>,
     ) -> Result<u64, Faulted> {
-        let told = format!("burst {:?} {:?}", burst.words, burst.arena);
+        let arena: Vec<&[u8]> = view.arena(burst).collect();
+        let told = format!("burst {:?} {:?}", burst.words, arena.concat());
         let answer = self.guests.burst(tenant, burst, view);
         self.answered(tenant, &told, answer)
     }

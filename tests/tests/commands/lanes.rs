@@ -85,7 +85,10 @@ fn a_guest_that_does_not_fit_the_demanded_lane_is_rejected_with_the_reason() {
     let here = with_unfit_guest("lane-demanded");
     let rejected =
         here.sluice("run -q -r SAMPLE --lane direct --guest @midstat --guest started.component.wasm");
-    let complaint = format!("sluice: guest started.component.wasm does not fit the direct lane: {REASON}");
+    let complaint = format!(
+        "sluice: guest started.component.wasm does not fit the direct lane: {REASON}; leave --lane at auto and it \
+         runs on the component lane"
+    );
     assert_eq!((rejected.complaint(), rejected.code), (&*complaint, Some(3)));
     assert_eq!(rejected.out, "");
     for lane in ["auto", "component"] {

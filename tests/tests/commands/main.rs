@@ -15,6 +15,8 @@ mod events;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod header;
+#[cfg(test)]
 mod lanes;
 #[cfg(test)]
 mod output;

@@ -135,7 +135,8 @@ impl Handler for Actor {
         view: &mut Box<View>,
     ) -> Result<u64, Faulted> {
         let mut events = unpack_all(burst);
-        self.most = (self.most.0.max(events.len()), self.most.1.max(burst.arena.len()));
+        self.most = (self.most.0.max(events.len()), self.most.1.max(burst.arena_len()));
+        let arena = view.arena(burst).collect::<Vec<_>>().concat();
         let mut verdicts = 0;
         let mut doubtful = 0_u64;
         assert_eq!(view.raise(4096), Err(Refusal::NotAllowed));
@@ -153,7 +154,7 @@ impl Handler for Actor {
             if self.faults_at.is_some_and(|at| self.calls >= at) {
                 return Err(Faulted);
             }
-            let brought = &burst.arena[from..from + len];
+            let brought = &arena[from..from + len];
             assert!(len <= call.readable as usize && (len == 0 || call.kind == EventKind::NewData.number()));
             let may_lack = tenant.0 == 1 || call.id == SECOND || call.kind != 6 || place + 1 == events.len();
             assert!(len == call.readable as usize || may_lack);
@@ -290,7 +291,7 @@ impl Handler for Teller {
 
     fn burst(&mut self, _: TenantId, burst: &mut EventBurst, view: &mut Box<View>) -> Result<u64, Faulted> {
         self.told.push(unpack_all(burst));
-        self.arena.push(std::mem::take(&mut burst.arena));
+        self.arena.push(view.arena(burst).collect::<Vec<_>>().concat());
         view.select_event(u32::try_from(burst.len() - 1).unwrap()).unwrap();
         let mut rest = Vec::new();
         view.peek(Direction::ToServer, u32::MAX, &mut rest).unwrap();

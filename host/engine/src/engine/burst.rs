@@ -36,6 +36,8 @@ impl Engine {
         handler: &mut dyn Handler,
     ) {
         self.counters.callbacks += self.view.at_hand.len() as u64;
+        // The tenant may select any flow.
+        self.take_back_all_loans();
         self.view.enter_outside(tenant, Mode::Burst);
         let started = self.view.profile.is_some().then(|| handler.ticks());
         let answer = handler.burst(tenant, burst, &mut self.view);

@@ -69,6 +69,7 @@ impl Engine {
     fn run_timers(&mut self, now: Nanos, handler: &mut dyn Handler) {
         while let Some(timer) = self.view.timers.pop_due(now) {
             self.view.clock = self.view.clock.max(timer.deadline);
+            self.take_back_all_loans();
             self.view.enter_outside(timer.tenant, Mode::Timer);
             let result =
                 handler.timer(timer.tenant, timer.number, timer.argument, timer.deadline, &mut self.view);

@@ -19,6 +19,7 @@ impl Engine {
         // No packet is current, also where a flow must go in the middle of a burst.
         let (packet, loan) = (self.view.packet.take(), self.view.loan.take());
         self.run_put_off(handler);
+        self.take_back_all_loans();
         self.run_ready(handler);
         (self.view.packet, self.view.loan) = (packet, loan);
         let mut held = std::mem::take(&mut self.view.later.held);
@@ -75,6 +76,9 @@ impl Engine {
             let Some(index) = self.view.flows.resolve(id) else { return };
             flow = Some((index, position));
         }
+        if let Some((index, _)) = flow {
+            self.take_back_loans(index);
+        }
         if !self.view.enter_put_off(tenant, flow, &mut call) {
             return;
         }
@@ -99,7 +103,10 @@ impl Engine {
     /// Bytes may have been read of a flow outside of its packets.
     pub(super) fn settle_read(&mut self, index: u32) {
         for direction in crate::Direction::BOTH {
-            self.settle_stream(index, direction);
+            // Nothing is left to be kept or forgotten of most streams.
+            if self.view.flows.get(index).is_some_and(|flow| !flow.has_read_all(direction)) {
+                self.settle_stream(index, direction);
+            }
         }
     }
 

@@ -80,6 +80,7 @@ impl Engine {
     }
 
     fn serve(&mut self, index: u32, handler: &mut dyn Handler) {
+        self.take_back_loans(index);
         let Some(flow) = self.view.flows.get(index) else { return };
         let needs = self.needs(flow);
         let Some(flow) = self.view.flows.get_mut(index) else { return };

@@ -7,6 +7,7 @@ mod egress;
 mod ending;
 mod fragments;
 mod later;
+mod lent;
 mod levels;
 mod opening;
 mod passes;

@@ -29,16 +29,40 @@ impl Engine {
             Some(flow) if flow.interest & interest != 0 => {
                 let mut call = EventCall::default();
                 match pass.sole(&self.view, (index, flow), interest, &mut call) {
-                    Some(sole) => self.run_sole(pass, &sole, &call, handler),
-                    None => {
+                    Some(sole) if !sole.is_deferred && self.view.later.lent.is_empty() => {
+                        self.run_sole(pass, &sole, &call, handler);
+                    }
+                    sole => {
                         // A copy: a pass that is lent to others would have to be in memory on the short way too.
                         let whole = *pass;
-                        self.run_whole(&whole, interest, handler);
+                        self.run_otherwise(&whole, index, interest, sole.as_ref(), &call, handler);
                     }
                 }
             }
             // Nobody wants to know: most packets end here.
             Some(_) | None => {}
+        }
+    }
+
+    /// Runs a pass of a flow whose handler is called later, that has several, or of which bytes are lent.
+    #[inline(never)]
+    fn run_otherwise(
+        &mut self,
+        pass: &Pass<'_>,
+        index: u32,
+        interest: u32,
+        sole: Option<&Sole>,
+        call: &EventCall,
+        handler: &mut dyn Handler,
+    ) {
+        match sole {
+            Some(sole) if sole.is_deferred => pass.put_off_sole(sole, call, &mut self.view),
+            Some(sole) if !self.take_back_loans(index) => self.run_sole(pass, sole, call, handler),
+            // With loans taken back more is readable than the call says.
+            Some(_) | None => {
+                self.take_back_loans(index);
+                self.run_whole(pass, interest, handler);
+            }
         }
     }
 

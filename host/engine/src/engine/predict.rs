@@ -190,7 +190,9 @@ impl Engine {
         let (direction, len) = (sender.sends(), u64::from(tcp.payload_len));
         let interest = self.view.flows.get(index).map_or(0, |flow| flow.interest);
         let is_heard = interest & interest_bit(EventKind::NewData, Hook::Receiver) != 0;
+        let Some(slot) = self.view.packet.as_ref().map(|packet| packet.slot) else { return };
         let loan = Loan {
+            slot,
             direction,
             offset,
             frame_offset: tcp.payload_offset as usize,

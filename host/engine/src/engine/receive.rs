@@ -72,11 +72,14 @@ impl Engine {
     #[cold]
     fn receive_fragment(&mut self, fragment: &CurrentPacket, handler: &mut dyn Handler) {
         let slot = fragment.slot;
+        // The packets of the burst are out of reach while the datagram is in their place, and it is gone afterwards.
+        self.take_back_all_loans();
         if let Some(whole) = self.take_fragment(slot, &fragment.headers)
             && let Some(datagram) = self.view.frame(slot)
         {
             let sight = Sight::of_stand_in(slot, &datagram, whole, &self.config, &self.view.flows);
             self.receive_datagram(&sight, handler);
+            self.take_back_all_loans();
         }
         self.uncover();
     }

@@ -83,6 +83,7 @@ impl Engine {
                 return self.raise_orphan(handler);
             }
         };
+        self.take_back_loans(index);
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         let mut class = tcp::classify(flow, sender, tcp);
         if class == Class::Refuse(RefuseReason::Paws) && flow.outlives_timestamps(now) {

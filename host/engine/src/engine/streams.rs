@@ -8,7 +8,7 @@ use crate::event::{EventKind, Handler, Hook, Pass, Raised};
 use crate::limits::GAP_GRACE_BYTES;
 use crate::reassembly::{Accepted, Level, Payload, Step, Urgent};
 use crate::tcp::{StateInput, TcpState, step};
-use crate::view::Loan;
+use crate::view::{Loan, View};
 use crate::{Direction, Nanos, Side};
 
 /// Reasons of the `error` event.
@@ -35,6 +35,7 @@ impl Engine {
         let accepted = stream.accept(payload, &self.config.limits, &mut self.budget);
         let waits = stream.waiting();
         self.view.loan = accepted.loan_from.map(|from| Loan {
+            slot,
             direction,
             offset: first_offset(&accepted),
             frame_offset: (tcp.payload_offset as usize).saturating_add(from),
@@ -342,25 +343,30 @@ impl Engine {
         let loan = self.view.loan.take();
         let Some(flow) = self.view.flows.get_mut(index) else { return };
         flow.step_over_gaps(direction);
+        if let (Some((id, all)), Some(loan)) = (self.lendable(index, loan), loan) {
+            self.raise_floors(index, direction, Some(all));
+            self.view.later.lend(id, loan);
+            return;
+        }
+        // Nothing, if the stream goes on: what continues it was lendable as well.
+        self.take_back_loans(index);
         self.raise_floors(index, direction, loan);
         self.keep_wanted(index, direction, loan);
     }
 
     /// Stores what is lent, if somebody wants it, and forgets what nobody wants.
     pub(super) fn keep_wanted(&mut self, index: u32, direction: Direction, loan: Option<Loan>) {
+        debug_assert!(!self.is_lent(index, direction), "bytes in front of these are lent");
         let Some((wanted, claims)) = self.claim(index, direction, loan) else { return };
         let wanted = self.matched_from(index, direction).map_or(wanted, |from| from.min(wanted));
         let lent = loan.filter(|loan| loan.offset.saturating_add(loan.len as u64) > wanted);
-        let lent = lent.and_then(|loan| {
-            let slot = self.view.packet.as_ref()?.slot;
-            let frame = self.view.burst.as_ref()?.packet(slot)?;
-            let bytes = frame.bytes.get(loan.frame_offset..)?;
-            Some((loan.offset, bytes.get(..loan.len).unwrap_or(bytes)))
-        });
-        let Some(flow) = self.view.flows.get_mut(index) else { return };
+        let View { flows, burst, .. } = &mut *self.view;
+        let Some(flow) = flows.get_mut(index) else { return };
         let stream = flow.stream_mut(direction);
-        if let Some((offset, bytes)) = lent {
-            stream.store(offset, bytes);
+        if let Some(loan) = lent
+            && let Some(bytes) = loan.bytes_in(burst.as_deref())
+        {
+            stream.store(loan.offset, bytes);
         }
         stream.settle(wanted, self.config.limits.kept_bytes, &mut self.budget);
         self.charge(index, direction, claims);

@@ -178,8 +178,8 @@ pub struct Forest {
     nodes: Box<[Node]>,
     handlers: Box<[NodeHandler]>,
     trees: [[(u32, u32); HOOKS]; KINDS],
-    /// By kind and hook: the handler of a tree that is its root alone, with one handler that is called at once.
-    soles: [[Option<u32>; HOOKS]; KINDS],
+    /// By kind and hook: the handler of a tree that is its root alone, with one handler.
+    soles: [[Option<NodeHandler>; HOOKS]; KINDS],
 }
 
 impl Forest {
@@ -238,16 +238,15 @@ impl Forest {
             let (from, until) = self.tree(kind, hook);
             let root = self.node(from).filter(|_| until.saturating_sub(from) == 1);
             self.soles[kind.index()][hook.index()] = root.and_then(|root| match self.handlers(root) {
-                [only] if !only.is_deferred => Some(only.id),
+                [only] => Some(*only),
                 _ => None,
             });
         }
     }
 
-    /// The handler of a built-in event at a hook if it is the only one there, at the event itself, and is called at
-    /// once.
+    /// The handler of a built-in event at a hook if it is the only one there, at the event itself.
     #[must_use]
-    pub fn sole_handler(&self, kind: EventKind, hook: Hook) -> Option<u32> {
+    pub fn sole_handler(&self, kind: EventKind, hook: Hook) -> Option<NodeHandler> {
         self.soles[kind.index()][hook.index()]
     }
 
@@ -366,7 +365,7 @@ mod tests {
         );
         assert_eq!(shape(forest, EventKind::PacketIn, Hook::Sender), [(1, 1, vec![1])]);
         assert!(shape(forest, EventKind::PacketIn, Hook::Receiver).is_empty());
-        let sole = |kind, hook| forest.sole_handler(kind, hook);
+        let sole = |kind, hook| forest.sole_handler(kind, hook).map(|handler| handler.id);
         assert_eq!(sole(EventKind::PacketIn, Hook::Sender), Some(1));
         assert_eq!([Hook::Receiver, Hook::None].map(|hook| sole(EventKind::PacketIn, hook)), [None; 2]);
         assert_eq!(sole(EventKind::NewData, Hook::Receiver), None);

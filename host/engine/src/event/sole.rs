@@ -5,7 +5,7 @@
 //! [general way](Pass::run), which would do the same here: a profile of events is kept only there, so that a run with
 //! one shows whether it does.
 
-use super::{EventCall, Faulted, Handler, Pass, Place, Raised, TenantId, interest_bit, set_of};
+use super::{EventCall, Faulted, Handler, NodeHandler, Pass, Place, Raised, TenantId, interest_bit, set_of};
 use crate::flow::{Attachment, Flow};
 use crate::reassembly::Level;
 use crate::view::{View, shown_to};
@@ -19,6 +19,8 @@ pub(crate) struct Sole {
     pub(crate) index: u32,
     /// What it wants of each direction.
     pub(crate) levels: [Level; 2],
+    /// Whether the handler is called when the burst is done with.
+    pub(crate) is_deferred: bool,
     /// Whether the flow is listed for the tenant once a burst.
     polls: bool,
 }
@@ -43,17 +45,23 @@ impl Pass<'_> {
         let reads = levels[self.direction.index()] == Level::Full;
         let (offset, length) = shown_to(reads.then_some(attachment), raised, self.direction)?;
         self.base(view, Some((index, flow)), call);
-        call.id = handler;
+        call.id = handler.id;
         (call.kind, call.event) = (raised.kind.number(), raised.kind.number());
         call.place = Place(call.place).with_reason(raised.reason).0;
         (call.offset, call.length) = (offset, length);
         view.suit(call, flow, attachment, reads);
-        Some(Sole { tenant: attachment.tenant, index, levels, polls: attachment.polls })
+        let (tenant, polls) = (attachment.tenant, attachment.polls);
+        Some(Sole { tenant, index, levels, is_deferred: handler.is_deferred, polls })
     }
 
-    /// The number of the only handler, and what it is called for.
+    /// The only handler, and what it is called for.
     #[inline(always)]
-    fn sole_handler(&self, view: &View, attachment: &Attachment, interest: u32) -> Option<(u32, &Raised)> {
+    fn sole_handler(
+        &self,
+        view: &View,
+        attachment: &Attachment,
+        interest: u32,
+    ) -> Option<(NodeHandler, &Raised)> {
         let set = set_of(&view.tenants, attachment)?;
         let heard = set.interest() & interest;
         let raised = match self.raised {
@@ -66,6 +74,16 @@ impl Pass<'_> {
         }?;
         let forest = view.tenants.get(usize::from(attachment.tenant.0))?.forest(set);
         Some((forest.sole_handler(raised.kind, self.hook)?, raised))
+    }
+
+    /// Has the only handler of the pass called when the burst is done with.
+    pub(crate) fn put_off_sole(&self, sole: &Sole, call: &EventCall, view: &mut View) {
+        view.enter_sole(sole, call.event);
+        view.put_off(sole.tenant, call);
+        view.leave();
+        if sole.polls {
+            view.list_polled(sole.index, self.hook, self.raised, self.direction);
+        }
     }
 
     /// Calls the only handler of the pass; gives its verdict.

@@ -298,7 +298,13 @@ impl Flow {
         let has_read = |reader: &Attachment| {
             !reader.reads(direction) || reader.cursor[direction.index()] >= stream.next()
         };
-        self.keeps == Keeps::default() && stream.buffer.is_none() && self.attachments.iter().all(has_read)
+        self.keeps_nothing(direction) && self.attachments.iter().all(has_read)
+    }
+
+    /// Whether nothing of a direction is kept, for whatever reason.
+    #[inline]
+    pub(crate) fn keeps_nothing(&self, direction: Direction) -> bool {
+        self.keeps == Keeps::default() && self.stream(direction).buffer.is_none()
     }
 
     /// The account of the connection, where somebody asked for one.

@@ -1,6 +1,6 @@
 //! The events of one call of `burst`: gathered before it, selected by number during it.
 
-use super::{Later, Mode, PutOff, View};
+use super::{Later, Loan, Mode, PutOff, View};
 use crate::event::{EventBurst, EventCall, EventKind, Place, TenantId};
 use crate::flow::FlowId;
 use crate::limits::{BURST_ARENA_BYTES, EVENTS_PER_BURST};
@@ -44,16 +44,18 @@ impl View {
                 // What has gone in the middle of the burst was told then.
                 let Some(index) = self.flows.resolve(id) else { continue };
                 flow = Some((index, position));
+                self.loan = self.later.loans_of(id, Place(call.place).direction()).next();
             }
             if !self.enter_put_off(tenant, flow, &mut call) {
                 continue;
             }
-            if !burst.is_empty() && self.wanted_of(&call) > BURST_ARENA_BYTES - burst.arena.len() {
+            self.count_lent(&mut call);
+            if !burst.is_empty() && self.wanted_of(&call) > BURST_ARENA_BYTES - burst.arena_len() {
                 self.leave_put_off();
                 return place;
             }
             let monitor = self.attachment().map_or(0, |attachment| attachment.number);
-            let from = burst.arena.len();
+            let from = burst.arena_len();
             let room = self.bring(&call, burst);
             burst.push(&call, monitor, from);
             let horizon = Later::horizon(&call);
@@ -64,6 +66,21 @@ impl View {
             }
         }
         calls.len()
+    }
+
+    /// Counts as readable all that is lent of a stream: nothing of it is kept then.
+    fn count_lent(&self, call: &mut EventCall) {
+        let (Some(first), Some(id)) = (self.loan, FlowId::from_number(call.flow)) else { return };
+        let direction = first.direction;
+        let Ok((stream, attachment)) = self.reader(direction) else { return };
+        let position = self.position(stream, attachment, direction);
+        let from = position.max(self.held_from(stream, attachment, direction));
+        let until = self.horizon(direction);
+        let lens = self.later.loans_of(id, direction).map(|loan| {
+            let end = loan.offset.saturating_add(loan.len as u64).min(until);
+            end.saturating_sub(loan.offset.max(from))
+        });
+        call.readable = u32::try_from(lens.fold(0, u64::saturating_add)).unwrap_or(u32::MAX);
     }
 
     /// Bytes that are to come with an event.
@@ -85,15 +102,54 @@ impl View {
         if self.position(stream, attachment, direction) < self.held_from(stream, attachment, direction) {
             return Room::Full;
         }
-        let room = BURST_ARENA_BYTES.saturating_sub(burst.arena.len()).min(wanted);
-        // Nothing that it refuses can be: there is something to read.
-        let _ = self.peek(direction, u32::try_from(room).unwrap_or(u32::MAX), &mut burst.arena);
+        let room = BURST_ARENA_BYTES.saturating_sub(burst.arena_len()).min(wanted);
+        let end = burst.arena_len().saturating_add(room);
+        self.read_up_to(end, direction, burst);
+        if let (Some(_), Some(id)) = (self.loan, FlowId::from_number(call.flow)) {
+            self.read_lent(id, end, direction, burst);
+        }
         if room < wanted { Room::Full } else { Room::More }
+    }
+
+    /// Reads on in the packets behind the first one of which a stream's bytes are lent.
+    fn read_lent(&mut self, id: FlowId, end: usize, direction: Direction, burst: &mut EventBurst) {
+        for place in 1.. {
+            let next = self.later.loans_of(id, direction).nth(place);
+            let is_at_hand = |loan: &Loan| loan.offset < self.horizon(direction) && burst.arena_len() < end;
+            let Some(next) = next.filter(is_at_hand) else { break };
+            self.loan = Some(next);
+            self.read_up_to(end, direction, burst);
+        }
+        if self.flow().is_ok_and(|flow| flow.has_read_all(direction)) {
+            self.later.end_loans(id, direction);
+        }
+    }
+
+    /// Reads until the arena is `end` bytes long. What lies in a packet stays there: the burst is over after the call.
+    fn read_up_to(&mut self, end: usize, direction: Direction, burst: &mut EventBurst) {
+        let room = end.saturating_sub(burst.arena_len());
+        // Nothing can be missed or refused: there is something to read.
+        let Ok(stretch) = self.next_stretch(direction, u32::try_from(room).unwrap_or(u32::MAX)) else {
+            return;
+        };
+        let [first, second, lent] = self.pieces(stretch);
+        burst.copy(first);
+        burst.copy(second);
+        if let Some(loan) = self.loan.filter(|_| !lent.is_empty()) {
+            let kept = first.len().saturating_add(second.len()) as u64;
+            burst.lend(loan.part(stretch.offset().saturating_add(kept), lent.len()));
+        }
+        self.mark_read(stretch);
+    }
+
+    /// The arena of the events of one call, piece by piece, as long as the burst is at hand.
+    pub fn arena<'a>(&'a self, burst: &'a EventBurst) -> impl Iterator<Item = &'a [u8]> {
+        burst.arena(|loan| loan.bytes_in(self.burst.as_deref()).unwrap_or(&[]))
     }
 
     /// Ends what `enter_put_off` began.
     pub(crate) fn leave_put_off(&mut self) {
-        self.horizon = None;
+        (self.horizon, self.loan) = (None, None);
         self.leave();
     }
 

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
-use super::View;
+use super::{Loan, View};
 use crate::Direction;
 use crate::event::{EventBurst, EventCall, EventKind, Hook, Place, Raised, TenantId};
 use crate::flow::{FlowId, Ready};
@@ -110,6 +111,10 @@ pub(crate) struct Later {
     pub(crate) ready: Vec<Queues>,
     /// Flows that have ended and whose bytes are kept until they are told.
     pub(crate) held: Vec<FlowId>,
+    /// Bytes that stay in their packets until a call brings them; those of a stream follow one another.
+    pub(crate) lent: Vec<(FlowId, Loan)>,
+    /// Whether bytes come with an event that was put off since a stream has moved on.
+    pub(crate) awaits_bytes: bool,
 }
 
 impl Later {
@@ -122,7 +127,32 @@ impl Later {
             data: HashMap::with_hasher(hasher),
             ready: Vec::new(),
             held: Vec::new(),
+            lent: Vec::new(),
+            awaits_bytes: false,
         }
+    }
+
+    /// Notes bytes that stay in their packet.
+    pub(crate) fn lend(&mut self, flow: FlowId, loan: Loan) {
+        self.lent.push((flow, loan));
+    }
+
+    /// What is lent of a stream, in order.
+    pub(crate) fn loans_of(&self, flow: FlowId, direction: Direction) -> impl Iterator<Item = Loan> {
+        let of_stream = move |(id, loan): &&(FlowId, Loan)| *id == flow && loan.direction == direction;
+        self.lent.iter().filter(of_stream).map(|(_, loan)| *loan)
+    }
+
+    /// Ends the loans of a flow.
+    pub(crate) fn take_loans(&mut self, flow: FlowId) -> SmallVec<[Loan; 4]> {
+        let taken = self.lent.iter().filter(|(id, _)| *id == flow).map(|(_, loan)| *loan).collect();
+        self.lent.retain(|(id, _)| *id != flow);
+        taken
+    }
+
+    /// Ends the loans of a stream that every reader has had.
+    pub(crate) fn end_loans(&mut self, flow: FlowId, direction: Direction) {
+        self.lent.retain(|(id, loan)| *id != flow || loan.direction != direction);
     }
 
     /// The calls, taken out.
@@ -177,6 +207,8 @@ impl View {
             None => (None, 0),
         };
         let is_data = call.kind == EventKind::NewData.number();
+        self.later.awaits_bytes |=
+            is_data && self.events().is_some_and(|events| events.takes_bursts() && events.brings(call.id));
         let key = (call.flow, call.id, call.event, Place(call.place).direction());
         let Later { put_off, data, .. } = &mut self.later;
         let earlier = if is_data { data.get(&key).copied() } else { None };

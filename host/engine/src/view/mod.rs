@@ -29,7 +29,7 @@ pub(crate) use levels::shown_to;
 pub(crate) use packet::CurrentPacket;
 pub use packet::{PacketInfo, Region};
 pub use scan::Unread;
-pub use stream::{BufferInfo, PeekError};
+pub use stream::{BufferInfo, PeekError, Stretch};
 pub use tcp_info::TcpInfo;
 pub(crate) use timers::Timers;
 
@@ -64,9 +64,11 @@ pub(crate) enum Mode {
     Stop,
 }
 
-/// Bytes that are readable but lie in the packet, not in a buffer.
+/// Bytes that are readable but lie in a packet of the burst, not in a buffer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Loan {
+    /// The packet.
+    pub(crate) slot: usize,
     /// Whose stream they continue.
     pub(crate) direction: Direction,
     /// Stream offset of the first.
@@ -75,6 +77,21 @@ pub(crate) struct Loan {
     pub(crate) frame_offset: usize,
     /// How many.
     pub(crate) len: usize,
+}
+
+impl Loan {
+    /// The bytes.
+    #[inline]
+    pub(crate) fn bytes_in<'b>(&self, burst: Option<&'b dyn Burst>) -> Option<&'b [u8]> {
+        let bytes = burst?.packet(self.slot)?.bytes.get(self.frame_offset..)?;
+        Some(bytes.get(..self.len).unwrap_or(bytes))
+    }
+
+    /// The bytes from an offset of the stream on, `len` of them.
+    pub(crate) fn part(&self, offset: u64, len: usize) -> Self {
+        let skip = usize::try_from(offset.saturating_sub(self.offset)).unwrap_or(usize::MAX);
+        Self { offset, frame_offset: self.frame_offset.saturating_add(skip), len, ..*self }
+    }
 }
 
 /// For whom a call is.
@@ -188,7 +205,7 @@ impl View {
     ) -> bool {
         self.enter(tenant, flow);
         if flow.is_some() && self.attachment().is_none_or(Attachment::is_done) {
-            self.leave();
+            self.leave_put_off();
             return false;
         }
         self.horizon = Later::horizon(call);

@@ -31,13 +31,10 @@ impl View {
     ) -> Result<R, PeekError> {
         self.may_change()?;
         let (index, position) = self.current.flow.ok_or(Refusal::NoFlow)?;
-        let (stream, attachment) = self.reader(direction)?;
-        let offset = self.position(stream, attachment, direction);
-        let held_from = self.held_from(stream, attachment, direction);
-        if offset < held_from {
-            self.move_cursor(direction, held_from);
-            return Err(PeekError::Missed(held_from - offset));
-        }
+        let offset = match self.next_unread(direction) {
+            Ok((_, offset)) => offset,
+            Err(error) => return Err(self.step_over_missed(direction, error)),
+        };
         // Out of the flow while its bytes are lent.
         let slots = self.flows.get_mut(index).and_then(|flow| flow.slots_mut().map(std::mem::take));
         let mut slots = slots.unwrap_or_default();

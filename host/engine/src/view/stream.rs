@@ -32,6 +32,32 @@ pub struct BufferInfo {
     pub ahead: u64,
 }
 
+/// Bytes in order that the current monitor reads next: where they are, without them.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch {
+    direction: Direction,
+    offset: u64,
+    len: usize,
+}
+
+impl Stretch {
+    pub(super) const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// How many bytes it is.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is nothing to read.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
 impl View {
     /// Appends the next bytes in order for the current monitor to `out`, at most `max`, and moves its position.
     ///
@@ -39,31 +65,82 @@ impl View {
     ///
     /// [`PeekError`].
     pub fn peek(&mut self, direction: Direction, max: u32, out: &mut Vec<u8>) -> Result<(), PeekError> {
-        let (stream, attachment) = self.reader(direction)?;
-        let position = self.position(stream, attachment, direction);
-        let held_from = self.held_from(stream, attachment, direction);
-        if position < held_from {
-            self.move_cursor(direction, held_from);
-            return Err(PeekError::Missed(held_from - position));
-        }
-        let mut end = position;
-        for piece in self.held(stream, direction, position, usize::try_from(max).unwrap_or(usize::MAX)) {
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        let (stream, offset) = match self.next_unread(direction) {
+            Ok(next) => next,
+            Err(error) => return Err(self.step_over_missed(direction, error)),
+        };
+        let mut len = 0usize;
+        for piece in self.held(stream, direction, offset, max) {
             out.extend_from_slice(piece);
-            end = end.saturating_add(piece.len() as u64);
+            len = len.saturating_add(piece.len());
         }
-        self.move_cursor(direction, end);
-        // What a filter looks at is still to be read.
-        if self.current.mode != Mode::Filter {
-            self.bytes_read = self.bytes_read.saturating_add(end - position);
-        }
+        self.mark_read(Stretch { direction, offset, len });
         Ok(())
     }
 
-    /// Appends bytes at `offset` to `out`, at most `max`, up to the end of the fragment that holds it.
+    /// What [`View::peek`] would give, for a reader that has to make room for it first: [`View::pieces`] are the
+    /// bytes, until something else is asked of the view, and [`View::mark_read`] moves the position.
     ///
     /// # Errors
     ///
-    /// [`Refusal::NoFlow`], [`Refusal::NotBuffered`], [`Refusal::NoData`].
+    /// [`PeekError`].
+    pub fn next_stretch(&mut self, direction: Direction, max: u32) -> Result<Stretch, PeekError> {
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        match self.next_unread(direction) {
+            Ok((stream, offset)) => {
+                let pieces = self.held(stream, direction, offset, max);
+                Ok(Stretch { direction, offset, len: total(pieces) })
+            }
+            Err(error) => Err(self.step_over_missed(direction, error)),
+        }
+    }
+
+    /// Where the current monitor reads on.
+    #[inline]
+    pub(super) fn next_unread(&self, direction: Direction) -> Result<(&Stream, u64), PeekError> {
+        let (stream, attachment) = self.reader(direction)?;
+        let offset = self.position(stream, attachment, direction);
+        let held_from = self.held_from(stream, attachment, direction);
+        if offset < held_from { Err(PeekError::Missed(held_from - offset)) } else { Ok((stream, offset)) }
+    }
+
+    /// A monitor that is told what it missed stands behind it.
+    #[cold]
+    pub(super) fn step_over_missed(&mut self, direction: Direction, error: PeekError) -> PeekError {
+        if let PeekError::Missed(_) = error
+            && let Ok((stream, attachment)) = self.reader(direction)
+        {
+            let held_from = self.held_from(stream, attachment, direction);
+            self.move_cursor(direction, held_from);
+        }
+        error
+    }
+
+    /// The bytes of a stretch, one piece behind the other; any of them may be empty.
+    #[inline]
+    #[must_use]
+    pub fn pieces(&self, stretch: Stretch) -> [&[u8]; 3] {
+        let Stretch { direction, offset, len } = stretch;
+        self.reader(direction).map_or([&[]; 3], |(stream, _)| self.held(stream, direction, offset, len))
+    }
+
+    /// Moves the current monitor's position behind a stretch, except in a filter.
+    #[inline]
+    pub fn mark_read(&mut self, stretch: Stretch) {
+        let Stretch { direction, offset, len } = stretch;
+        self.move_cursor(direction, offset.saturating_add(len as u64));
+        // What a filter looks at is still to be read.
+        if self.current.mode != Mode::Filter {
+            self.bytes_read = self.bytes_read.saturating_add(len as u64);
+        }
+    }
+
+    /// Appends [`View::pieces_at`] to `out`.
+    ///
+    /// # Errors
+    ///
+    /// As there.
     pub fn peek_at(
         &self,
         direction: Direction,
@@ -71,19 +148,28 @@ impl View {
         max: u32,
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
+        self.pieces_at(direction, offset, max)?.into_iter().for_each(|piece| out.extend_from_slice(piece));
+        Ok(())
+    }
+
+    /// Bytes at `offset`, at most `max`, up to the end of the fragment that holds it: one piece behind the other, any
+    /// of which may be empty.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoFlow`], [`Refusal::NotBuffered`], [`Refusal::NoData`].
+    pub fn pieces_at(&self, direction: Direction, offset: u64, max: u32) -> Result<[&[u8]; 3], Refusal> {
         let (stream, attachment) = self.reader(direction)?;
         if offset < self.held_from(stream, attachment, direction) {
             return Err(Refusal::NoData);
         }
-        let before = out.len();
         let max = usize::try_from(max).unwrap_or(usize::MAX);
-        for piece in self.held(stream, direction, offset, max) {
-            out.extend_from_slice(piece);
+        let in_order = self.held(stream, direction, offset, max);
+        if total(in_order) > 0 || max == 0 {
+            return Ok(in_order);
         }
-        if out.len() == before {
-            out.extend_from_slice(stream.ahead().map_or(&[], |ahead| ahead.read(offset, max)));
-        }
-        if out.len() == before && max > 0 { Err(Refusal::NoData) } else { Ok(()) }
+        let ahead = stream.ahead().map_or(&[][..], |ahead| ahead.read(offset, max));
+        if ahead.is_empty() { Err(Refusal::NoData) } else { Ok([ahead, &[], &[]]) }
     }
 
     /// Appends (offset, length) of what is held to `out`, ascending.
@@ -197,9 +283,7 @@ impl View {
     fn lent(&self, direction: Direction, offset: u64, max: usize) -> &[u8] {
         let Some(loan) = self.loan_of(direction) else { return &[] };
         let Some(skip) = offset.checked_sub(loan.offset) else { return &[] };
-        let frame = self.packet.as_ref().and_then(|packet| self.frame(packet.slot));
-        let lent = frame.and_then(|frame| frame.bytes.get(loan.frame_offset..)).unwrap_or(&[]);
-        let lent = lent.get(..loan.len).unwrap_or(lent);
+        let lent = loan.bytes_in(self.burst.as_deref()).unwrap_or(&[]);
         let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(lent.len());
         lent.get(skip..skip.saturating_add(max).min(lent.len())).unwrap_or(&[])
     }
@@ -223,6 +307,11 @@ impl View {
         let attachment = flow.attachments.get(position).ok_or(Refusal::NoFlow)?;
         Ok((flow.stream(direction), attachment))
     }
+}
+
+/// Bytes of all pieces.
+fn total(pieces: [&[u8]; 3]) -> usize {
+    pieces.into_iter().fold(0, |sum, piece| sum.saturating_add(piece.len()))
 }
 
 /// The part of a run, as offset and length, that lies behind `from`.

@@ -1,9 +1,10 @@
 //! The direct lane: a component's one core module, linked by hand.
 //!
-//! A call through the runtime's component API costs 90 to 120 ns each way, most of it for what only resources, several
-//! instances and concurrency need. A guest of our world is nearly always one core module with a shim around it: that
-//! module is taken out ([`extract`]), its imports are bound to the host's functions, and the canonical ABI of the world
-//! is ours ([`abi`]). What does not look like that runs on the component lane, with the same results.
+//! A call through the runtime's component API takes three times as much as one of this lane or more
+//! (`benches/README.md`, "crossings"), most of it for what only resources, several instances and concurrency need. A
+//! guest of our world is nearly always one core module with a shim around it: that module is taken out ([`extract`]),
+//! its imports are bound to the host's functions, and the canonical ABI of the world is ours ([`abi`]). What does not
+//! look like that runs on the component lane, with the same results.
 
 pub(crate) mod abi;
 pub(crate) mod extract;

@@ -1,13 +1,11 @@
 //! The interface `event`: what a guest defines, registers and raises, in `start` and while it runs.
 
-use std::sync::Arc;
-
 use sluice_engine::Refusal;
 use sluice_engine::event::{Change, EventFilter};
 use sluice_engine::limits::{ARGUMENT_BYTES, NAME_BYTES};
 
 use super::filter::event_filter;
-use super::{InBytes, at_most};
+use super::{InView, at_most};
 use crate::host::Host;
 use crate::text::one_line;
 use crate::world::event::Filter;
@@ -123,10 +121,6 @@ pub(crate) fn select(host: &mut Host, place: u32) -> Result<(), Refusal> {
     host.view.select_event(place)
 }
 
-pub(crate) fn argument(host: &mut Host) -> Result<InBytes, Refusal> {
-    let found = host.view.argument()?;
-    let bytes = Arc::make_mut(&mut host.bytes);
-    bytes.clear();
-    bytes.extend_from_slice(found);
-    Ok(InBytes)
+pub(crate) fn argument(host: &mut Host) -> Result<InView, Refusal> {
+    host.view.argument().map(|_| InView::Argument)
 }

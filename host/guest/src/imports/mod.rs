@@ -8,6 +8,7 @@
 pub(crate) mod event;
 mod filter;
 pub(crate) mod flow;
+mod lists;
 pub(crate) mod log;
 pub(crate) mod matcher;
 pub(crate) mod monitor;
@@ -17,13 +18,9 @@ mod tcp_info;
 pub(crate) mod timer;
 mod words;
 
+pub(crate) use lists::{InPairs, InView, Ready};
+
 use sluice_engine::Refusal;
-
-/// The answer is the list in [`Host::bytes`](crate::host::Host::bytes).
-pub(crate) struct InBytes;
-
-/// The answer is the list in [`Host::pairs`](crate::host::Host::pairs).
-pub(crate) struct InPairs;
 
 /// A text or list of the guest that is not longer than it may be.
 ///

@@ -1,13 +1,11 @@
 //! The interface `packet`.
 
-use std::sync::Arc;
-
 use sluice_engine::Refusal;
 use sluice_engine::limits::{DATAGRAM_BYTES, INJECTED_DATAGRAM_BYTES};
 use sluice_engine::view::SegmentSpec;
 use sluice_wire::{SeqNumber, TcpFlags};
 
-use super::InBytes;
+use super::InView;
 use crate::host::Host;
 use crate::world::packet::{PacketInfo, Region, Segment};
 
@@ -33,12 +31,9 @@ pub(crate) fn getlastpkt(host: &mut Host) -> Result<PacketInfo, Refusal> {
     })
 }
 
-pub(crate) fn bytes(host: &mut Host, region: Region, offset: u32, max: u32) -> Result<InBytes, Refusal> {
-    let found = host.view.packet_bytes(region.into(), offset, max)?;
-    let bytes = Arc::make_mut(&mut host.bytes);
-    bytes.clear();
-    bytes.extend_from_slice(found);
-    Ok(InBytes)
+pub(crate) fn bytes(host: &mut Host, region: Region, offset: u32, max: u32) -> Result<InView, Refusal> {
+    let region = region.into();
+    host.view.packet_bytes(region, offset, max).map(|_| InView::Packet(region, offset, max))
 }
 
 pub(crate) fn overwrite(host: &mut Host, region: Region, offset: u32, bytes: &[u8]) -> Result<(), Refusal> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sluice_engine::Refusal;
 use sluice_engine::view::PeekError as Unread;
 
-use super::{InBytes, InPairs};
+use super::{InPairs, InView};
 use crate::host::Host;
 use crate::world::stream::{BufferState, Level, PeekError};
 use crate::world::types::Direction;
@@ -19,11 +19,8 @@ impl From<Unread> for PeekError {
     }
 }
 
-pub(crate) fn peek(host: &mut Host, direction: Direction, max: u32) -> Result<InBytes, Unread> {
-    let bytes = Arc::make_mut(&mut host.bytes);
-    bytes.clear();
-    host.view.peek(direction.into(), max, bytes)?;
-    Ok(InBytes)
+pub(crate) fn peek(host: &mut Host, direction: Direction, max: u32) -> Result<InView, Unread> {
+    host.view.next_stretch(direction.into(), max).map(InView::Unread)
 }
 
 pub(crate) fn peek_at(
@@ -31,11 +28,9 @@ pub(crate) fn peek_at(
     direction: Direction,
     offset: u64,
     max: u32,
-) -> Result<InBytes, Refusal> {
-    let bytes = Arc::make_mut(&mut host.bytes);
-    bytes.clear();
-    host.view.peek_at(direction.into(), offset, max, bytes)?;
-    Ok(InBytes)
+) -> Result<InView, Refusal> {
+    let direction = direction.into();
+    host.view.pieces_at(direction, offset, max).map(|_| InView::Held(direction, offset, max))
 }
 
 pub(crate) fn fraginfo(host: &mut Host, direction: Direction) -> Result<InPairs, Refusal> {

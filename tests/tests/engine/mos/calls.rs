@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 
 use sluice_engine::event::{
-    Definitions, EventCall, EventFilter, EventKind, Faulted, Handler, Hook, TenantId,
+    Definitions, EVENT_WORDS, EventBurst, EventCall, EventFilter, EventKind, Faulted, Handler, Hook, Place,
+    TenantId,
 };
 use sluice_engine::packet::Verdict;
 use sluice_engine::reassembly::Level;
@@ -61,6 +62,8 @@ enum Moment {
     Handler(EventKind, Hook, bool),
     Filter(EventKind, Hook, bool),
     Deferred(EventKind, Hook),
+    /// With an event selected, or none.
+    Burst(Option<(EventKind, Hook)>),
     Timer(Selected),
     Ready(Selected),
     Stop(Selected),
@@ -71,7 +74,8 @@ impl Moment {
     fn kind(self) -> EventKind {
         match self {
             Self::Handler(kind, _, _) | Self::Filter(kind, _, _) | Self::Deferred(kind, _) => kind,
-            Self::Timer(_) | Self::Ready(_) | Self::Stop(_) => EventKind::PacketIn,
+            Self::Burst(Some((kind, _))) => kind,
+            Self::Burst(None) | Self::Timer(_) | Self::Ready(_) | Self::Stop(_) => EventKind::PacketIn,
         }
     }
 
@@ -87,9 +91,14 @@ impl Moment {
             Self::Filter(kind, hook, has_packet) => 5 + of_event(kind, hook, has_packet),
             Self::Deferred(kind, hook) => 10 + of_event(kind, hook, true).div_ceil(2),
             Self::Timer(selected) | Self::Ready(selected) | Self::Stop(selected) => 13 + selected as usize,
+            Self::Burst(None) => 16,
+            Self::Burst(Some((kind, hook))) => 17 + of_event(kind, hook, true).div_ceil(2),
         }
     }
 }
+
+/// No event of a burst.
+const NO_PLACE: u32 = u32::MAX;
 
 const OF_USERS: u32 = 2;
 const DEFERRED: u32 = 3;
@@ -159,6 +168,21 @@ impl Handler for Guests {
         Ok(0)
     }
 
+    fn burst(&mut self, _: TenantId, burst: &mut EventBurst, view: &mut Box<View>) -> Result<u64, Faulted> {
+        self.at(Moment::Burst(None), view);
+        for (words, place) in burst.words.chunks(EVENT_WORDS).zip(0..) {
+            let kind =
+                EventKind::ALL.into_iter().find(|kind| u64::from(kind.number()) == words[0] >> 32).unwrap();
+            let hook = Place(u32::try_from(words[1] & 0xffff_ffff).unwrap()).hook();
+            // What is refused is at hand all the same.
+            let _ = view.select_event(place);
+            self.known.place = place;
+            self.at(Moment::Burst(Some((kind, hook))), view);
+        }
+        self.known.place = NO_PLACE;
+        Ok(0)
+    }
+
     fn timer(
         &mut self,
         _: TenantId,
@@ -187,8 +211,15 @@ impl Handler for Guests {
     }
 }
 
+/// How deferred events are told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Told {
+    Each,
+    InBursts,
+}
+
 /// What the prober defines: an event with a filter and one to raise below each kind, handlers at once and deferred.
-fn prober(level: Level, known: &mut Known) -> Definitions {
+fn prober(level: Level, told: Told, known: &mut Known) -> Definitions {
     let mut definitions = Definitions::new();
     let stream = definitions.open_stream(None, level).unwrap();
     let packets = definitions.open_raw(None).unwrap();
@@ -197,6 +228,10 @@ fn prober(level: Level, known: &mut Known) -> Definitions {
         definitions.observe(stream).unwrap();
     }
     definitions.defer(DEFERRED).unwrap();
+    definitions.bring(DEFERRED).unwrap();
+    if told == Told::InBursts {
+        definitions.take_bursts();
+    }
     for kind in EventKind::ALL {
         let (number, filter) = (kind.number(), EventFilter::Guest(1));
         known.defined[kind.index()] = definitions.define(kind.name(), number, filter, b"").unwrap();
@@ -227,10 +262,11 @@ pub(super) fn config() -> Config {
 }
 
 /// The conversation, with one call at one moment.
-fn play(level: Level, script: &Script, probe: Option<(Moment, Call)>) -> Guests {
-    let mut known = Known { kind: EventKind::PacketIn, flow: 0, defined: [0; 11], raised: [0; 11] };
+fn play(level: Level, told: Told, script: &Script, probe: Option<(Moment, Call)>) -> Guests {
+    let (defined, raised) = ([0; 11], [0; 11]);
+    let mut known = Known { kind: EventKind::PacketIn, flow: 0, place: NO_PLACE, defined, raised };
     let mut engine = Engine::new(config());
-    let prober = prober(level, &mut known);
+    let prober = prober(level, told, &mut known);
     for definitions in [prober, super::scene::everything(Level::Full)] {
         engine.attach(definitions, Grants { drop: true, ..Grants::NONE }).unwrap();
     }
@@ -257,16 +293,21 @@ fn play(level: Level, script: &Script, probe: Option<(Moment, Call)>) -> Guests 
     guests
 }
 
-/// Makes each call at each moment and compares the answers.
-fn probe(level: Level, rows: &[Row]) -> BTreeSet<Moment> {
+/// Makes each call at each moment and compares the answers. Where events are told in bursts, in those alone.
+fn probe(level: Level, told: Told, rows: &[Row]) -> BTreeSet<Moment> {
     let script = Script::parse(CONVERSATION).unwrap();
-    let untouched = play(level, &script, None);
+    let untouched = play(level, told, &script, None);
+    let mut moments = untouched.moments;
+    if told == Told::InBursts {
+        assert!(!moments.iter().any(|moment| matches!(moment, Moment::Deferred(..))));
+        moments.retain(|moment| matches!(moment, Moment::Burst(_)));
+    }
     let mut problems = Vec::new();
     for (name, cells, call) in rows {
         let cells: Vec<char> = cells.chars().filter(|cell| *cell != ' ').collect();
-        assert_eq!(cells.len(), 16, "{name}");
-        for moment in &untouched.moments {
-            let guests = play(level, &script, Some((*moment, *call)));
+        assert_eq!(cells.len(), 20, "{name}");
+        for moment in &moments {
+            let guests = play(level, told, &script, Some((*moment, *call)));
             let (want, got) = (cells[moment.column()], guests.answer.map(letter));
             if got != Some(want) {
                 problems.push(format!("{name} at {moment:?}: {got:?}, not {want:?}"));
@@ -277,12 +318,12 @@ fn probe(level: Level, rows: &[Row]) -> BTreeSet<Moment> {
         }
     }
     assert!(problems.is_empty(), "{problems:#?}");
-    untouched.moments
+    moments
 }
 
 #[test]
 fn every_call_in_every_mode_answers_as_the_wit_says() {
-    let moments = probe(Level::Full, ROWS);
+    let moments = probe(Level::Full, Told::Each, ROWS);
     // Of the events, gaps, changes of state and ends happen with a packet and without, and data and all else with one.
     let without_packet = [
         (EventKind::Gap, Hook::Receiver),
@@ -306,8 +347,18 @@ fn every_call_in_every_mode_answers_as_the_wit_says() {
 }
 
 #[test]
+fn every_call_in_a_burst_answers_as_the_wit_says() {
+    let moments = probe(Level::Full, Told::InBursts, ROWS);
+    let events = all_events().into_iter().chain([(EventKind::PacketIn, Hook::None)]).map(Some);
+    let expected: BTreeSet<Moment> = events.chain([None]).map(Moment::Burst).collect();
+    assert_eq!(moments, expected);
+}
+
+#[test]
 fn a_monitor_of_counts_is_refused_bytes_and_what_it_did_not_ask_for() {
-    let moments = probe(Level::Count, ROWS_OF_COUNTS);
+    let moments = probe(Level::Count, Told::Each, ROWS_OF_COUNTS);
     assert!(!moments.contains(&Moment::Handler(EventKind::NewData, Hook::Receiver, true)));
     assert!(moments.contains(&Moment::Ready(Selected::Ended)));
+    let moments = probe(Level::Count, Told::InBursts, ROWS_OF_COUNTS);
+    assert!(moments.contains(&Moment::Burst(Some((EventKind::ConnEnd, Hook::None)))));
 }

@@ -3,8 +3,9 @@
 use wasmtime::{AsContextMut, Caller, Memory, Store, format_err};
 
 use super::lift::align_up;
+use crate::exports::Bytes;
 use crate::host::Host;
-use crate::imports::{InBytes, InPairs};
+use crate::imports::Ready;
 
 /// An answer of fixed size, without parts elsewhere in memory.
 pub(crate) trait Plain {
@@ -166,52 +167,26 @@ pub(crate) fn answer<T: Plain>(caller: &mut Caller<'_, Host>, area: u32, answer:
     write(memory.data_mut(&mut *caller), area, answer)
 }
 
-/// A list that the host has ready for the guest, which a good answer stands for.
-pub(crate) trait Ready {
-    /// What it is made of.
-    type Item: Item;
-
-    /// The list.
-    fn list(host: &Host) -> &[Self::Item];
-}
-
-impl Ready for InBytes {
-    type Item = u8;
-
-    #[inline]
-    fn list(host: &Host) -> &[u8] {
-        &host.bytes
-    }
-}
-
-impl Ready for InPairs {
-    type Item = u64;
-
-    #[inline]
-    fn list(host: &Host) -> &[u64] {
-        &host.pairs
-    }
-}
-
 /// As [`answer`], the good one being a list that the host has ready.
 ///
 /// # Errors
 ///
 /// As [`answer`], and whatever `cabi_realloc` does.
 #[inline]
-pub(crate) fn answer_with_list<L: Ready, E: Plain>(
+pub(crate) fn answer_with_list<L: Ready<Item: Item>, E: Plain>(
     caller: &mut Caller<'_, Host>,
     area: u32,
-    answer: &Result<L, E>,
+    answer: Result<L, E>,
 ) -> wasmtime::Result<()> {
     let memory = super::calls::memory(caller.data())?;
-    let area = check_area::<Result<Placed, &E>>(memory.data(&*caller), area)?;
+    let area = check_area::<Result<Placed, E>>(memory.data(&*caller), area)?;
     let placed = match answer {
-        Ok(_) => {
-            let count = L::list(caller.data()).len();
+        Ok(list) => {
+            let count = list.count(caller.data());
             let at = realloc::<L::Item>(&mut *caller, count)?;
             let (bytes, host) = memory.data_and_store_mut(&mut *caller);
-            Ok(place(bytes, at, L::list(host))?)
+            list.copy(host, room::<L::Item>(bytes, at, count)?)?;
+            Ok(Placed(at, u32::try_from(count)?))
         }
         Err(error) => Err(error),
     };
@@ -227,16 +202,29 @@ pub(crate) fn lower_list<T: Argument>(store: &mut Store<Host>, items: &[T]) -> w
     T::lower_all(store, items)
 }
 
+/// Brings bytes into the guest as an argument of an export: a pointer and a length.
+///
+/// # Errors
+///
+/// Whatever `cabi_realloc` does.
+pub(crate) fn lower_bytes(store: &mut Store<Host>, bytes: &dyn Bytes) -> wasmtime::Result<(u32, u32)> {
+    let count = bytes.count();
+    let at = realloc::<u8>(&mut *store, count)?;
+    let (area, host) = super::calls::memory(store.data())?.data_and_store_mut(store);
+    let mut rest = room::<u8>(area, at, count)?;
+    bytes.for_each(&host.view, &mut |piece| {
+        if let Some((here, behind)) = std::mem::take(&mut rest).split_at_mut_checked(piece.len()) {
+            here.copy_from_slice(piece);
+            rest = behind;
+        }
+    });
+    Ok((at, u32::try_from(count)?))
+}
+
 /// What lists as arguments of exports are made of.
 pub(crate) trait Argument: Sized {
     /// Brings a list of them into the guest.
     fn lower_all(store: &mut Store<Host>, items: &[Self]) -> wasmtime::Result<(u32, u32)>;
-}
-
-impl Argument for u8 {
-    fn lower_all(store: &mut Store<Host>, items: &[Self]) -> wasmtime::Result<(u32, u32)> {
-        lower_items(store, items)
-    }
 }
 
 impl Argument for u64 {
@@ -276,10 +264,16 @@ fn placed(store: &mut Store<Host>, bytes: &[u8]) -> wasmtime::Result<Placed> {
 /// Copies a list to where `cabi_realloc` made room for it.
 #[inline]
 fn place<T: Item>(memory: &mut [u8], at: u32, items: &[T]) -> wasmtime::Result<Placed> {
-    let bytes = items.len().wrapping_mul(T::SIZE);
-    let area = usize::try_from(at).ok().and_then(|at| memory.get_mut(at..)).and_then(|m| m.get_mut(..bytes));
-    T::store_all(items, area.ok_or_else(|| format_err!("realloc return: beyond end of memory"))?);
+    T::store_all(items, room::<T>(memory, at, items.len())?);
     Ok(Placed(at, u32::try_from(items.len())?))
+}
+
+/// Where a list goes for which `cabi_realloc` made room.
+#[inline]
+fn room<T: Item>(memory: &mut [u8], at: u32, count: usize) -> wasmtime::Result<&mut [u8]> {
+    let bytes = count.wrapping_mul(T::SIZE);
+    let area = usize::try_from(at).ok().and_then(|at| memory.get_mut(at..)).and_then(|m| m.get_mut(..bytes));
+    area.ok_or_else(|| format_err!("realloc return: beyond end of memory"))
 }
 
 #[inline]

@@ -17,7 +17,7 @@ pub(crate) use calls::{
     Export, check_may_leave, enter, export, lift_result, memory_of, no_such_export, take_functions,
 };
 pub(crate) use lift::{FromGuest, Lift, largest};
-pub(crate) use lower::{Plain, answer, answer_with_list, lower_list, put};
+pub(crate) use lower::{Plain, answer, answer_with_list, lower_bytes, lower_list, put};
 
 use wasmtime::{Memory, TypedFunc};
 

@@ -1,4 +1,4 @@
-//! Writes the seeds of every target into `corpus/<target>/`, where libFuzzer finds them.
+//! Writes the seeds of every target into `tests/fuzz/corpus/<target>/`, where libFuzzer finds them.
 
 use std::path::Path;
 use std::{fs, io};
@@ -6,8 +6,8 @@ use std::{fs, io};
 use sluice_tests::fuzz::Seeds;
 
 fn main() -> io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let seeds = Seeds::of(&folder.join("../.."));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let seeds = Seeds::of(&root);
     let all = [
         ("raw_frame", seeds.frames()?),
         ("capture_file", seeds.captures_of_all_kinds()?),
@@ -15,7 +15,7 @@ fn main() -> io::Result<()> {
         ("lanes", (0..40).map(sluice_lanes::input).collect()),
     ];
     for (target, inputs) in all {
-        let corpus = folder.join("corpus").join(target);
+        let corpus = root.join("tests/fuzz/corpus").join(target);
         fs::create_dir_all(&corpus)?;
         for (number, input) in inputs.iter().enumerate() {
             fs::write(corpus.join(format!("seed-{number:03}")), input)?;
