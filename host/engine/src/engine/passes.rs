@@ -35,7 +35,7 @@ impl Engine {
                     sole => {
                         // A copy: a pass that is lent to others would have to be in memory on the short way too.
                         let whole = *pass;
-                        self.run_otherwise(&whole, index, interest, sole.as_ref(), &call, handler);
+                        self.run_otherwise(&whole, index, interest, sole, &call, handler);
                     }
                 }
             }
@@ -51,11 +51,11 @@ impl Engine {
         pass: &Pass<'_>,
         index: u32,
         interest: u32,
-        sole: Option<&Sole>,
+        sole: Option<Sole>,
         call: &EventCall,
         handler: &mut dyn Handler,
     ) {
-        match sole {
+        match &sole {
             Some(sole) if sole.is_deferred => pass.put_off_sole(sole, call, &mut self.view),
             Some(sole) if !self.take_back_loans(index) => self.run_sole(pass, sole, call, handler),
             // With loans taken back more is readable than the call says.
