@@ -108,8 +108,8 @@ impl<M: 'static> StreamMonitor<'_, M> {
     }
 
     /// As [`StreamMonitor::on_deferred`], for a handler that reads all that its events make readable: the bytes come
-    /// with the events, all flows' in one call of the host, and [`Event::data`] lends them without a copy. That takes few
-    /// calls; it takes less time than [`StreamMonitor::on`] and a peek where the packets of a flow come in a row.
+    /// with the events, all flows' in one call of the host, and [`Event::data`] lends them without a copy. That takes
+    /// few calls; it takes less time than [`StreamMonitor::on`] and a peek where the packets of a flow come in a row.
     ///
     /// They count as read whether the handler looks at them or not. So of two such handlers of one event the first has
     /// them, and [`Event::peek`] for another event that came before finds them gone.
