@@ -13,7 +13,8 @@ pub(crate) fn write(world: &World, code: &mut String) -> Result<(), Box<dyn Erro
     lane(world, code)?;
     check(world, code)?;
     component(world, code)?;
-    direct(world, code)
+    direct(world, code)?;
+    either(world, code)
 }
 
 /// What a call takes: numbers by value, lists by reference, bytes from where they lie.
@@ -201,7 +202,7 @@ fn direct(world: &World, code: &mut String) -> Result<(), Box<dyn Error>> {
     writeln!(code, "}}) }}\n}}\nimpl Lane for DirectLane {{")?;
     for function in &world.exports {
         has(function, code)?;
-        writeln!(code, "{} {{ {}", head(world, function)?, found(function))?;
+        writeln!(code, "#[inline]\n{} {{ {}", head(world, function)?, found(function))?;
         writeln!(code, "abi::enter(store)?;")?;
         let mut flat = String::new();
         for param in &function.params {
@@ -221,6 +222,36 @@ fn direct(world: &World, code: &mut String) -> Result<(), Box<dyn Error>> {
         writeln!(code, "let result = function.call(store, ({flat}))?;")?;
         writeln!(code, "{}", lifted(world, function)?)?;
         writeln!(code, "function.leave(store, result)?; Ok(answer) }}")?;
+    }
+    writeln!(code, "}}")?;
+    Ok(())
+}
+
+/// Whichever lane an instance is on. No object behind a pointer: the sixteen numbers of an event would go through memory
+/// once more on their way to one.
+fn either(world: &World, code: &mut String) -> Result<(), Box<dyn Error>> {
+    writeln!(
+        code,
+        "/// An instance on whichever lane.\npub(crate) enum EitherLane {{\n\
+         /// By the runtime's component API.\nComponent(Box<ComponentLane>),\n\
+         /// By its core module.\nDirect(Box<DirectLane>),\n}}\nimpl Lane for EitherLane {{"
+    )?;
+    for function in &world.exports {
+        let name = snake(&function.name);
+        let names: Vec<_> = function.params.iter().map(|param| snake(&param.name)).collect();
+        let names = names.join(", ");
+        if is_optional(&function.name) {
+            let both = format!(
+                "Self::Component(lane) => lane.has_{name}(), Self::Direct(lane) => lane.has_{name}()"
+            );
+            writeln!(code, "fn has_{name}(&self) -> bool {{ match self {{ {both} }} }}")?;
+        }
+        writeln!(
+            code,
+            "#[inline]\n{} {{ match self {{ Self::Component(lane) => lane.{name}(store, {names}), \
+             Self::Direct(lane) => lane.{name}(store, {names}) }} }}",
+            head(world, function)?
+        )?;
     }
     writeln!(code, "}}")?;
     Ok(())

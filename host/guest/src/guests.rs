@@ -18,7 +18,7 @@ use crate::module::{Lane, Module};
 use crate::output::GuestOutput;
 use crate::runtime::Runtime;
 use crate::text::excerpt;
-use crate::world;
+use crate::world::{EitherLane, Lane as _};
 
 /// A guest to be: its name and its configuration.
 #[derive(Clone, Debug, Default)]
@@ -109,7 +109,7 @@ struct Tenant {
 
 struct Instance {
     store: Store<Host>,
-    lane: Box<dyn world::Lane>,
+    lane: EitherLane,
 }
 
 impl Guests {
@@ -138,7 +138,7 @@ impl Guests {
         if lane.has_burst() {
             definitions.take_bursts();
         }
-        check_definitions(&name, &definitions, &*lane)?;
+        check_definitions(&name, &definitions, &lane)?;
         self.tenants.push(Tenant {
             name,
             lane: module.contents().lane.clone(),
@@ -203,14 +203,14 @@ impl Guests {
         export: Export,
         view: &mut Box<View>,
         report: impl FnOnce(&View) -> CallReport,
-        call: impl FnOnce(&mut Store<Host>, &dyn world::Lane) -> wasmtime::Result<R>,
+        call: impl FnOnce(&mut Store<Host>, &EitherLane) -> wasmtime::Result<R>,
     ) -> Result<R, Faulted> {
         let time = self.runtime.options().time;
         let tenant = self.tenants.get_mut(usize::from(tenant.0)).ok_or(Faulted)?;
         let Some(Instance { store, lane }) = tenant.instance.as_mut() else { return Err(Faulted) };
         tenant.calls = tenant.calls.wrapping_add(1);
         swap(store.data_mut(), view, &mut self.output);
-        let result = budget::arm(store, time, export.entry()).and_then(|()| call(store, &**lane));
+        let result = budget::arm(store, time, export.entry()).and_then(|()| call(store, lane));
         swap(store.data_mut(), view, &mut self.output);
         match result {
             Ok(answer) => Ok(answer),
@@ -345,7 +345,7 @@ fn start(
     module: &Module,
     store: &mut Store<Host>,
     configuration: &[(String, String)],
-) -> Result<Box<dyn world::Lane>, StartError> {
+) -> Result<EitherLane, StartError> {
     let time = runtime.options().time;
     let faulted = |error: wasmtime::Error, export, store: &Store<Host>| {
         let host = store.data();
@@ -372,7 +372,7 @@ fn start(
 fn check_definitions(
     guest: &Arc<str>,
     definitions: &Definitions,
-    lane: &dyn world::Lane,
+    lane: &EitherLane,
 ) -> Result<(), StartError> {
     let missing = |defines, export| StartError::MissingExport { guest: Arc::clone(guest), defines, export };
     let events = definitions.events();

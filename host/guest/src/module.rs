@@ -13,7 +13,7 @@ use crate::limits::{MODULE_BYTES_MAX, REPORTED_CHARS};
 use crate::runtime::{LaneChoice, Runtime};
 use crate::signature::describe;
 use crate::text::excerpt;
-use crate::world::{self, ComponentLane, INTERFACES, PACKAGE, VERSION};
+use crate::world::{self, ComponentLane, EitherLane, INTERFACES, PACKAGE, VERSION};
 
 /// Bytes of a page of linear memory.
 const PAGE_BYTES: u64 = 64 << 10;
@@ -205,12 +205,12 @@ impl Module {
     /// # Errors
     ///
     /// What the guest's own start code does, or a limit.
-    pub(crate) fn instantiate(&self, store: &mut Store<Host>) -> wasmtime::Result<Box<dyn world::Lane>> {
+    pub(crate) fn instantiate(&self, store: &mut Store<Host>) -> wasmtime::Result<EitherLane> {
         Ok(match &self.code {
-            Code::Direct(module) => Box::new(module.instantiate(store)?),
+            Code::Direct(module) => EitherLane::Direct(Box::new(module.instantiate(store)?)),
             Code::Component(instance) => {
                 let made = instance.instantiate(&mut *store)?;
-                Box::new(ComponentLane::new(instance.component(), &made, store)?)
+                EitherLane::Component(Box::new(ComponentLane::new(instance.component(), &made, store)?))
             }
         })
     }
