@@ -227,8 +227,8 @@ fn direct(world: &World, code: &mut String) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Whichever lane an instance is on. No object behind a pointer: the sixteen numbers of an event would go through memory
-/// once more on their way to one.
+/// Whichever lane an instance is on. No object behind a pointer: the sixteen numbers of an event would go through
+/// memory once more on their way to one.
 fn either(world: &World, code: &mut String) -> Result<(), Box<dyn Error>> {
     writeln!(
         code,

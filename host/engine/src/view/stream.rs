@@ -32,12 +32,14 @@ pub struct BufferInfo {
     pub ahead: u64,
 }
 
-/// Bytes in order that the current monitor reads next: where they are, without them.
+/// Bytes of a stream that the current monitor may read: where they are, without them.
 #[derive(Clone, Copy, Debug)]
 pub struct Stretch {
     direction: Direction,
     offset: u64,
     len: usize,
+    /// All of them, if they lie in a packet.
+    lent: Option<Loan>,
 }
 
 impl Stretch {
@@ -75,7 +77,7 @@ impl View {
             out.extend_from_slice(piece);
             len = len.saturating_add(piece.len());
         }
-        self.mark_read(Stretch { direction, offset, len });
+        self.mark_read(Stretch { direction, offset, len, lent: None });
         Ok(())
     }
 
@@ -88,12 +90,32 @@ impl View {
     pub fn next_stretch(&mut self, direction: Direction, max: u32) -> Result<Stretch, PeekError> {
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         match self.next_unread(direction) {
-            Ok((stream, offset)) => {
-                let pieces = self.held(stream, direction, offset, max);
-                Ok(Stretch { direction, offset, len: total(pieces) })
-            }
+            Ok((stream, offset)) => Ok(self.stretch(stream, direction, offset, max)),
             Err(error) => Err(self.step_over_missed(direction, error)),
         }
+    }
+
+    /// What is in order at `offset`, at most `max` bytes. Most readers have had all but what lies in the packet.
+    #[inline]
+    fn stretch(&self, stream: &Stream, direction: Direction, offset: u64, max: usize) -> Stretch {
+        if stream.kept().is_none_or(Kept::is_empty)
+            && let Some(part) = self.lent_part(direction, offset, max)
+        {
+            let len = part.bytes_in(self.burst.as_deref()).map_or(0, <[u8]>::len);
+            return Stretch { direction, offset, len, lent: Some(part) };
+        }
+        let len = total(self.held(stream, direction, offset, max));
+        Stretch { direction, offset, len, lent: None }
+    }
+
+    /// The part of what the current packet lends that begins at `offset`, at most `max` bytes.
+    #[inline]
+    fn lent_part(&self, direction: Direction, offset: u64, max: usize) -> Option<Loan> {
+        let loan = self.loan_of(direction)?;
+        let skip = usize::try_from(offset.checked_sub(loan.offset)?).ok()?;
+        let visible = self.horizon(direction).saturating_sub(offset);
+        let max = max.min(usize::try_from(visible).unwrap_or(usize::MAX));
+        Some(loan.part(offset, loan.len.checked_sub(skip)?.min(max)))
     }
 
     /// Where the current monitor reads on.
@@ -121,14 +143,22 @@ impl View {
     #[inline]
     #[must_use]
     pub fn pieces(&self, stretch: Stretch) -> [&[u8]; 3] {
-        let Stretch { direction, offset, len } = stretch;
-        self.reader(direction).map_or([&[]; 3], |(stream, _)| self.held(stream, direction, offset, len))
+        if let Some(part) = stretch.lent {
+            return [&[], &[], part.bytes_in(self.burst.as_deref()).unwrap_or(&[])];
+        }
+        let Stretch { direction, offset, len, .. } = stretch;
+        let Ok((stream, _)) = self.reader(direction) else { return [&[]; 3] };
+        let in_order = self.held(stream, direction, offset, len);
+        if len > 0 && total(in_order) == 0 {
+            return [stream.ahead().map_or(&[], |ahead| ahead.read(offset, len)), &[], &[]];
+        }
+        in_order
     }
 
     /// Moves the current monitor's position behind a stretch, except in a filter.
     #[inline]
     pub fn mark_read(&mut self, stretch: Stretch) {
-        let Stretch { direction, offset, len } = stretch;
+        let Stretch { direction, offset, len, .. } = stretch;
         self.move_cursor(direction, offset.saturating_add(len as u64));
         // What a filter looks at is still to be read.
         if self.current.mode != Mode::Filter {
@@ -136,11 +166,11 @@ impl View {
         }
     }
 
-    /// Appends [`View::pieces_at`] to `out`.
+    /// Appends bytes at `offset` to `out`, at most `max`, up to the end of the fragment that holds it.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`View::stretch_at`].
     pub fn peek_at(
         &self,
         direction: Direction,
@@ -148,28 +178,31 @@ impl View {
         max: u32,
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
-        self.pieces_at(direction, offset, max)?.into_iter().for_each(|piece| out.extend_from_slice(piece));
+        let stretch = self.stretch_at(direction, offset, max)?;
+        self.pieces(stretch).into_iter().for_each(|piece| out.extend_from_slice(piece));
         Ok(())
     }
 
-    /// Bytes at `offset`, at most `max`, up to the end of the fragment that holds it: one piece behind the other, any
-    /// of which may be empty.
+    /// What [`View::peek_at`] would give, for a reader that has to make room for it first: [`View::pieces`] are the
+    /// bytes, until something else is asked of the view.
     ///
     /// # Errors
     ///
     /// [`Refusal::NoFlow`], [`Refusal::NotBuffered`], [`Refusal::NoData`].
-    pub fn pieces_at(&self, direction: Direction, offset: u64, max: u32) -> Result<[&[u8]; 3], Refusal> {
+    pub fn stretch_at(&self, direction: Direction, offset: u64, max: u32) -> Result<Stretch, Refusal> {
         let (stream, attachment) = self.reader(direction)?;
         if offset < self.held_from(stream, attachment, direction) {
             return Err(Refusal::NoData);
         }
         let max = usize::try_from(max).unwrap_or(usize::MAX);
-        let in_order = self.held(stream, direction, offset, max);
-        if total(in_order) > 0 || max == 0 {
+        let in_order = self.stretch(stream, direction, offset, max);
+        if in_order.len > 0 || max == 0 {
             return Ok(in_order);
         }
-        let ahead = stream.ahead().map_or(&[][..], |ahead| ahead.read(offset, max));
-        if ahead.is_empty() { Err(Refusal::NoData) } else { Ok([ahead, &[], &[]]) }
+        match stream.ahead().map_or(0, |ahead| ahead.read(offset, max).len()) {
+            0 => Err(Refusal::NoData),
+            len => Ok(Stretch { direction, offset, len, lent: None }),
+        }
     }
 
     /// Appends (offset, length) of what is held to `out`, ascending.

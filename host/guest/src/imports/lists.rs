@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
+use sluice_engine::View;
 use sluice_engine::view::{Region, Stretch};
-use sluice_engine::{Direction, View};
 use wasmtime::format_err;
 
 use crate::host::Host;
@@ -35,10 +35,10 @@ pub(crate) trait Ready {
 pub(crate) enum InView {
     /// In order, to be read next.
     Unread(Stretch),
-    /// Held at this offset, so many.
-    Held(Direction, u64, u32),
-    /// Of the packet, from there, at most so many.
-    Packet(Region, u32, u32),
+    /// Held, in order or behind a hole.
+    Held(Stretch),
+    /// Of the packet, from there, so many.
+    Packet(Region, u32, usize),
     /// Argument of the event.
     Argument,
 }
@@ -46,14 +46,13 @@ pub(crate) enum InView {
 impl InView {
     /// The bytes, one piece behind the other.
     fn pieces(self, view: &View) -> [&[u8]; 3] {
-        let one = |piece| [piece, &[][..], &[][..]];
         match self {
-            Self::Unread(stretch) => view.pieces(stretch),
-            Self::Held(direction, offset, max) => {
-                view.pieces_at(direction, offset, max).unwrap_or_else(|_| one(&[]))
+            Self::Unread(stretch) | Self::Held(stretch) => view.pieces(stretch),
+            Self::Packet(region, offset, len) => {
+                let max = u32::try_from(len).unwrap_or(u32::MAX);
+                [view.packet_bytes(region, offset, max).unwrap_or(&[]), &[], &[]]
             }
-            Self::Packet(region, offset, max) => one(view.packet_bytes(region, offset, max).unwrap_or(&[])),
-            Self::Argument => one(view.argument().unwrap_or(&[])),
+            Self::Argument => [view.argument().unwrap_or(&[]), &[], &[]],
         }
     }
 
@@ -70,17 +69,16 @@ impl Ready for InView {
     #[inline]
     fn count(&self, host: &Host) -> usize {
         match self {
-            Self::Unread(stretch) => stretch.len(),
-            Self::Held(..) | Self::Packet(..) | Self::Argument => {
-                self.pieces(&host.view).into_iter().fold(0, |sum, piece| sum.saturating_add(piece.len()))
-            }
+            Self::Unread(stretch) | Self::Held(stretch) => stretch.len(),
+            Self::Packet(_, _, len) => *len,
+            Self::Argument => host.view.argument().map_or(0, <[u8]>::len),
         }
     }
 
     #[inline]
     fn copy(self, host: &mut Host, area: &mut [u8]) -> wasmtime::Result<()> {
         let mut rest = area;
-        for piece in self.pieces(&host.view) {
+        for piece in self.pieces(&host.view).into_iter().filter(|piece| !piece.is_empty()) {
             let (here, behind) = rest.split_at_mut_checked(piece.len()).ok_or_else(changed)?;
             here.copy_from_slice(piece);
             rest = behind;

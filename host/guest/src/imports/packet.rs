@@ -33,7 +33,7 @@ pub(crate) fn getlastpkt(host: &mut Host) -> Result<PacketInfo, Refusal> {
 
 pub(crate) fn bytes(host: &mut Host, region: Region, offset: u32, max: u32) -> Result<InView, Refusal> {
     let region = region.into();
-    host.view.packet_bytes(region, offset, max).map(|_| InView::Packet(region, offset, max))
+    host.view.packet_bytes(region, offset, max).map(|bytes| InView::Packet(region, offset, bytes.len()))
 }
 
 pub(crate) fn overwrite(host: &mut Host, region: Region, offset: u32, bytes: &[u8]) -> Result<(), Refusal> {

@@ -29,8 +29,7 @@ pub(crate) fn peek_at(
     offset: u64,
     max: u32,
 ) -> Result<InView, Refusal> {
-    let direction = direction.into();
-    host.view.pieces_at(direction, offset, max).map(|_| InView::Held(direction, offset, max))
+    host.view.stretch_at(direction.into(), offset, max).map(InView::Held)
 }
 
 pub(crate) fn fraginfo(host: &mut Host, direction: Direction) -> Result<InPairs, Refusal> {
