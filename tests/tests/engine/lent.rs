@@ -4,12 +4,13 @@
 use sluice_engine::event::{
     Definitions, EVENT_WORDS, EventBurst, EventCall, EventKind, Faulted, Handler, Hook, TenantId,
 };
-use sluice_engine::limits::Limits;
+use sluice_engine::limits::{LOANS_PER_BURST, Limits};
 use sluice_engine::reassembly::Level;
 use sluice_engine::view::PeekError;
 use sluice_engine::{Config, Direction, Engine, Grants, Nanos, Sides, View, millis};
 use sluice_tests::{Frame, Frames, Random, balance, cases, fragment};
 
+use super::honest;
 use super::workers::mix;
 
 const CASES: u32 = 12;
@@ -224,21 +225,23 @@ fn cut(frames: Vec<Frame>, fragments: usize) -> Vec<Frame> {
     cut
 }
 
+/// Compares both ways for frames in bursts of a size; gives how many bytes came with events.
+fn compare_one(frames: &[Frame], size: usize, plan: Plan, limits: Limits) -> usize {
+    let (one, two) = (run(false, frames, size, plan, limits), run(true, frames, size, plan, limits));
+    for (one, two) in one.told.iter().zip(&two.told) {
+        assert_eq!(one, two, "bursts of {size}");
+    }
+    assert_eq!(one.told.len(), two.told.len(), "bursts of {size}");
+    assert!(one.told.iter().any(|told| told.starts_with("TenantId")) && one.brought == 0);
+    two.brought
+}
+
 /// Compares both ways for many conversations; gives how many bytes came with events.
 fn compare(plan: Plan, limits: Limits) -> usize {
     let mut brought = 0;
     for seed in 0..u64::from(cases(CASES)) {
         let frames = cut(mix(seed), plan.fragments);
-        for size in BURSTS {
-            let (one, two) =
-                (run(false, &frames, size, plan, limits), run(true, &frames, size, plan, limits));
-            for (one, two) in one.told.iter().zip(&two.told) {
-                assert_eq!(one, two, "seed {seed}, bursts of {size}");
-            }
-            assert_eq!(one.told.len(), two.told.len(), "seed {seed}, bursts of {size}");
-            assert!(one.told.iter().any(|told| told.starts_with("TenantId")) && one.brought == 0);
-            brought += two.brought;
-        }
+        brought += BURSTS.map(|size| compare_one(&frames, size, plan, limits)).iter().sum::<usize>();
     }
     brought
 }
@@ -292,4 +295,22 @@ fn who_may_leave_little_unread_misses_the_same_bytes() {
 fn flows_that_give_way_to_others_are_told_first() {
     let limits = Limits { flows: 8, ..Limits::default() };
     assert!(compare(Plan::new(), limits) > 50_000);
+}
+
+#[test]
+fn of_more_packets_than_may_be_lent_the_rest_is_stored() {
+    let packets = 6 * LOANS_PER_BURST;
+    let one = honest::Plan {
+        seed: 1,
+        flow: 1,
+        start: Nanos(millis(1_000)),
+        bytes: [100 * packets, 0],
+        size: 100,
+        lost: 0,
+    };
+    let frames: Vec<Frame> = honest::connection(one).into_iter().map(|sent| sent.frame).collect();
+    // In the first of them the connection is not steady yet.
+    let size = 3 * LOANS_PER_BURST;
+    assert!(frames.len() > 2 * size);
+    assert!(compare_one(&frames, size, Plan::new(), Limits::default()) >= 100 * packets);
 }
