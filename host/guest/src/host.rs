@@ -42,10 +42,11 @@ pub(crate) struct Host {
     pub(crate) matching: Matching,
     /// What the direct lane needs of the instance.
     pub(crate) direct: Direct,
-    /// Bytes on their way to the guest. Shared with the answer of a host function until it is copied into the guest,
-    /// and then used again, so that no call allocates.
+    /// Bytes on their way to a guest on the component lane. Shared with the answer of a host function until it is
+    /// copied into the guest, and then used again, so that no call allocates. The direct lane copies from where they
+    /// lie.
     pub(crate) bytes: Arc<Vec<u8>>,
-    /// Pairs on their way to the guest, likewise.
+    /// Pairs on their way to the guest on either lane, likewise.
     pub(crate) pairs: Arc<Vec<u64>>,
 }
 

@@ -174,6 +174,7 @@ impl Later {
     pub(crate) fn is_empty(&self) -> bool {
         self.put_off.calls.is_empty()
             && self.held.is_empty()
+            && self.lent.is_empty()
             && self.ready.iter().all(|queues| queues.fresh.is_empty() && queues.unread.is_empty())
     }
 
