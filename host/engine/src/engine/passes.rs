@@ -55,14 +55,14 @@ impl Engine {
         call: &EventCall,
         handler: &mut dyn Handler,
     ) {
+        if let Some(sole) = sole.as_ref().filter(|sole| sole.is_deferred) {
+            return pass.put_off_sole(sole, call, &mut self.view);
+        }
+        // With loans taken back more is readable than the call says.
+        let is_more_readable = self.take_back_loans(index);
         match &sole {
-            Some(sole) if sole.is_deferred => pass.put_off_sole(sole, call, &mut self.view),
-            Some(sole) if !self.take_back_loans(index) => self.run_sole(pass, sole, call, handler),
-            // With loans taken back more is readable than the call says.
-            Some(_) | None => {
-                self.take_back_loans(index);
-                self.run_whole(pass, interest, handler);
-            }
+            Some(sole) if !is_more_readable => self.run_sole(pass, sole, call, handler),
+            Some(_) | None => self.run_whole(pass, interest, handler),
         }
     }
 

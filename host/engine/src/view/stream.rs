@@ -314,11 +314,8 @@ impl View {
 
     /// Bytes at `offset`, at most `max`, that lie in the current packet and in no buffer.
     fn lent(&self, direction: Direction, offset: u64, max: usize) -> &[u8] {
-        let Some(loan) = self.loan_of(direction) else { return &[] };
-        let Some(skip) = offset.checked_sub(loan.offset) else { return &[] };
-        let lent = loan.bytes_in(self.burst.as_deref()).unwrap_or(&[]);
-        let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(lent.len());
-        lent.get(skip..skip.saturating_add(max).min(lent.len())).unwrap_or(&[])
+        let part = self.lent_part(direction, offset, max);
+        part.and_then(|part| part.bytes_in(self.burst.as_deref())).unwrap_or(&[])
     }
 
     /// Moves the current monitor's position, except in a filter.
